@@ -1,0 +1,34 @@
+# One command each; everything lives in .venv, which `make clean` removes.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test lint docs clean setup
+
+setup: $(READY)
+
+$(READY): pyproject.toml
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet torch torchvision
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	@touch $(READY)
+
+demo: $(READY)  ## run trackers on the embedded dataset and show the table
+	$(BIN)/vosbench run --tracker copy-first --tracker flow --dataset demo
+	$(BIN)/vosbench compare --dataset demo
+	$(BIN)/vosbench show --dataset demo --tracker flow
+
+test: $(READY)  ## all tests, on both cores
+	$(BIN)/python -m pytest -n auto
+
+lint: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+docs: $(READY)  ## build the documentation site into site/
+	$(BIN)/mkdocs build --strict
+
+clean:
+	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

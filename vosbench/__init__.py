@@ -1,0 +1,52 @@
+"""vosbench: one harness in which every tracker of semi-supervised video object segmentation is
+measured.
+
+What a plugin author needs is importable from here; names that need numpy load on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+from vosbench.hookspecs import hookimpl
+from vosbench.specs import Capabilities, Option, OptionValue, TrackerSpec
+
+if TYPE_CHECKING:
+    from vosbench.datasets.base import Dataset, DatasetSpec, Sequence
+    from vosbench.types import Context, Frame, Prediction, Targets, Tracker
+
+__version__ = version("vosbench")
+__all__ = [
+    "Capabilities",
+    "Context",
+    "Dataset",
+    "DatasetSpec",
+    "Frame",
+    "Option",
+    "OptionValue",
+    "Prediction",
+    "Sequence",
+    "Targets",
+    "Tracker",
+    "TrackerSpec",
+    "hookimpl",
+]
+
+_LAZY = {
+    "Context": "vosbench.types",
+    "Frame": "vosbench.types",
+    "Prediction": "vosbench.types",
+    "Targets": "vosbench.types",
+    "Tracker": "vosbench.types",
+    "Dataset": "vosbench.datasets.base",
+    "DatasetSpec": "vosbench.datasets.base",
+    "Sequence": "vosbench.datasets.base",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'vosbench' has no attribute {name!r}")

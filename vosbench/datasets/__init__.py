@@ -1,0 +1,1 @@
+"""Datasets of video sequences with masks, by name or by folder."""

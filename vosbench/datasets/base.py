@@ -1,0 +1,162 @@
+"""Dataset, Sequence: what every dataset looks like to the rest of the harness.
+
+A dataset is a list of sequences of files. Sequences are small and picklable; images and
+annotations are read when asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vosbench.types import Frame, LabelMap, Mask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sequence:
+    """One video and its annotations.
+
+    Attributes:
+        name: as in the dataset's list.
+        frames: image files in order.
+        annotations: frame index -> annotation file; frames without one are missing here. Test
+            sets hold only the masks that the protocol gives away.
+        objects: object id -> index of the frame in which its mask is given to the tracker.
+        binary: annotations are 0 / non-zero (DAVIS-2016): everything non-zero is object 1.
+        output: indices of the frames whose masks belong into a submission; all if empty.
+        meta: facts of the official metadata that protocols need, e.g. `unseen` object ids
+            (YouTube-VOS, LVOS).
+    """
+
+    name: str
+    frames: tuple[Path, ...]
+    annotations: Mapping[int, Path]
+    objects: Mapping[int, int]
+    binary: bool = False
+    output: tuple[int, ...] = ()
+    meta: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) of the first frame in pixels, read from the file's header."""
+        from vosbench.datasets.reading import image_size
+
+        return image_size(self.frames[0])
+
+    def frame(self, index: int) -> Frame:
+        """Decode frame `index`. Raises DatasetError naming the file if it is broken."""
+        from vosbench.datasets.reading import read_image
+        from vosbench.types import Frame
+
+        path = self.frames[index]
+        return Frame(read_image(path), index, path.stem)
+
+    def labels(self, index: int) -> LabelMap | None:
+        """The annotation of frame `index` (H, W) uint8 with void as 255, or None without one.
+
+        Raises:
+            DatasetError: the file is broken or its values are no label map.
+        """
+        from vosbench.datasets.reading import read_labels
+
+        path = self.annotations.get(index)
+        return None if path is None else read_labels(path, binary=self.binary)
+
+    def targets(self, index: int) -> dict[int, Mask]:
+        """The masks that the protocol gives away in frame `index`: those of the objects that
+        start there, id -> bool (H, W)."""
+        starting = [obj for obj, start in self.objects.items() if start == index]
+        if not starting:
+            return {}
+        labels = self.labels(index)
+        return {} if labels is None else {obj: labels == obj for obj in starting}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dataset:
+    """A named list of sequences under one protocol.
+
+    Attributes:
+        name: what users type; for folders, the folder's name.
+        root: folder on disk.
+        sequences: in the dataset's own order.
+        protocol: default evaluation protocol: "davis2016", "davis2017", "ytvos", "lvos",
+            "mosev2" or "sav".
+        annotated: whether later frames have annotations, i.e. whether it can be scored here.
+    """
+
+    name: str
+    root: Path
+    sequences: tuple[Sequence, ...]
+    protocol: str
+    annotated: bool = True
+
+    def sequence(self, name: str) -> Sequence:
+        """The sequence called `name`. Raises DatasetError naming near ones."""
+        for sequence in self.sequences:
+            if sequence.name == name:
+                return sequence
+        import difflib
+
+        from vosbench.errors import DatasetError
+
+        near = difflib.get_close_matches(name, [s.name for s in self.sequences], n=3)
+        raise DatasetError(
+            f"dataset {self.name} has no sequence {name!r}",
+            f"Did you mean {' or '.join(near)}?" if near else "",
+        )
+
+    def fingerprint(self) -> str:
+        """Hex digest of sequence names, frame names, given objects and the annotations' bytes;
+        image files count by name and size. Runs over data of different fingerprints are not
+        compared."""
+        from vosbench.datasets.fingerprint import fingerprint
+
+        return fingerprint(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DatasetSpec:
+    """A dataset that can be asked for by name.
+
+    Attributes:
+        name: lower case, e.g. "davis17-val".
+        summary: one line: what it is, how many sequences.
+        load: called with the root folder; returns the dataset or raises DatasetError.
+        locate: called with each data root in turn; the dataset's folder there, or None. For
+            datasets that are rendered (demo) it may create the folder.
+        protocol: default evaluation protocol.
+        homepage: where it comes from and under which terms.
+        archives: what `vosbench datasets fetch` downloads; empty where terms need a form.
+    """
+
+    name: str
+    summary: str
+    load: Callable[[Path], Dataset]
+    locate: Callable[[Path], Path | None]
+    protocol: str
+    homepage: str = ""
+    archives: tuple[Archive, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """One file to download.
+
+    Attributes:
+        url: official address.
+        sha256: expected digest; "" where the source publishes none, then counts are verified.
+        size: bytes, 0 if unknown.
+        strip: folder inside the archive whose contents go to the data root.
+    """
+
+    url: str
+    sha256: str = ""
+    size: int = 0
+    strip: str = ""

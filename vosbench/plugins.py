@@ -1,0 +1,227 @@
+"""The plugin manager: entry points, plugin files, a disable list.
+
+One broken plugin is reported and left out; it never stops the others. Entry points live in the
+group `vosbench`; a file given by `--plugin` is imported from its path under a private name.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import importlib.util
+import inspect
+import sys
+import traceback
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+import pluggy
+
+from vosbench.errors import PluginError
+from vosbench.hookspecs import PROJECT, RegistrationHooks
+
+if TYPE_CHECKING:
+    import click
+
+    from vosbench.datasets.base import DatasetSpec
+    from vosbench.executors import ExecutorSpec
+    from vosbench.export import ExporterSpec
+    from vosbench.metrics import MetricSpec
+    from vosbench.specs import TrackerSpec
+
+BUILT_INS = (
+    "vosbench.datasets.builtin",
+    "vosbench.executors.builtin",
+    "vosbench.export.builtin",
+)
+
+
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_Spec = TypeVar("_Spec", bound=_Named)
+
+
+@dataclass(slots=True)
+class PluginInfo:
+    """One plugin as `vosbench plugins` shows it.
+
+    Attributes:
+        name: entry point name or file stem.
+        source: where it comes from: distribution name, or file path.
+        version: of the distribution; "" for files.
+        provides: kind ("trackers", "datasets", ...) -> names that it registered.
+        problem: traceback text if it is broken, "disabled" if the user switched it off, else "".
+    """
+
+    name: str
+    source: str
+    version: str = ""
+    provides: dict[str, list[str]] = field(default_factory=dict)
+    problem: str = ""
+
+
+class Plugins:
+    """All plugins that could be loaded and what they registered.
+
+    Args:
+        files: Python files to load as plugins (`--plugin`).
+        disabled: names of plugins to leave out.
+        entry_points: load those installed in the environment.
+
+    Attributes:
+        trackers, datasets, metrics, executors, exporters: what is registered, by name.
+        infos: one record per plugin, broken ones included.
+    """
+
+    def __init__(
+        self,
+        files: Iterable[Path] = (),
+        disabled: Iterable[str] = (),
+        *,
+        entry_points: bool = True,
+    ) -> None:
+        self.trackers: dict[str, TrackerSpec] = {}
+        self.datasets: dict[str, DatasetSpec] = {}
+        self.metrics: dict[str, MetricSpec] = {}
+        self.executors: dict[str, ExecutorSpec] = {}
+        self.exporters: dict[str, ExporterSpec] = {}
+        self.infos: list[PluginInfo] = []
+        self._manager = pluggy.PluginManager(PROJECT)
+        self._manager.add_hookspecs(RegistrationHooks)
+        self._disabled = frozenset(disabled)
+        for module in BUILT_INS:
+            self._add(PluginInfo(module, PROJECT), lambda m=module: importlib.import_module(m))  # type: ignore[misc]
+        if entry_points:
+            for entry in sorted(
+                importlib.metadata.entry_points(group=PROJECT), key=lambda e: e.name
+            ):
+                dist = entry.dist
+                info = PluginInfo(
+                    entry.name, dist.name if dist else "?", dist.version if dist else ""
+                )
+                self._add(info, entry.load)
+        for path in files:
+            self._add(PluginInfo(path.stem, str(path)), lambda p=path: load_file(p))  # type: ignore[misc]
+
+    def tracker(self, name: str) -> TrackerSpec:
+        """The tracker called `name`. Raises PluginError listing near names if there is none."""
+        return _lookup(self.trackers, name, "tracker", "vosbench trackers", self.broken)
+
+    @property
+    def broken(self) -> list[PluginInfo]:
+        """Plugins that could not be loaded (disabled ones are not broken)."""
+        return [info for info in self.infos if info.problem not in ("", "disabled")]
+
+    def register_commands(self, cli: click.Group) -> None:
+        """Let every plugin add its commands to `cli`."""
+        self._manager.hook.vosbench_register_commands(cli=cli)
+
+    def _add(self, info: PluginInfo, load: Callable[[], Any]) -> None:
+        self.infos.append(info)
+        if info.name in self._disabled:
+            info.problem = "disabled"
+            return
+        try:
+            plugin = load()
+            # A scratch manager first: what a half-broken plugin registered must not stay.
+            self._manager.register(plugin, name=f"{info.name} ({info.source})")
+            self._collect(plugin, info)
+        except (Exception, SystemExit):
+            info.problem = traceback.format_exc()
+            info.provides = {}
+            name = f"{info.name} ({info.source})"
+            if self._manager.has_plugin(name):
+                self._manager.unregister(name=name)
+
+    def _collect(self, plugin: Any, info: PluginInfo) -> None:
+        kinds: dict[str, dict[str, Any]] = {
+            "trackers": self.trackers,
+            "datasets": self.datasets,
+            "metrics": self.metrics,
+            "executors": self.executors,
+            "exporters": self.exporters,
+        }
+        others = [p for p in self._manager.get_plugins() if p is not plugin]
+        new: dict[str, list[_Named]] = {}
+        for kind, taken in kinds.items():
+            specs: list[_Named] = []
+            hook = f"vosbench_register_{kind}"
+            self._manager.subset_hook_caller(hook, others)(register=specs.append)
+            for spec in specs:
+                if spec.name in taken:
+                    raise PluginError(f"{kind[:-1]} {spec.name!r} is registered twice")
+            new[kind] = specs
+        for kind, specs in new.items():
+            kinds[kind].update({spec.name: spec for spec in specs})
+            if specs:
+                info.provides[kind] = [spec.name for spec in specs]
+
+
+def load_file(path: Path) -> ModuleType:
+    """Import a plugin file. Raises PluginError if it is not there or is not Python.
+
+    The module is importable under its private name, so that a worker process that is given the
+    same path can unpickle what it defines.
+    """
+    path = path.resolve()
+    if not path.is_file():
+        raise PluginError(f"plugin file {path} does not exist")
+    name = f"vosbench_plugin_{path.stem}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise PluginError(f"{path} is not a Python file", "A plugin file ends in .py.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
+
+
+def resolve_factory(factory: str | Callable[..., Any]) -> Callable[..., Any]:
+    """The callable that a TrackerSpec's `factory` names ("package.module:attribute").
+
+    Raises:
+        PluginError: the module cannot be imported or lacks the attribute.
+    """
+    if not isinstance(factory, str):
+        return factory
+    module_name, _, attribute = factory.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"cannot load tracker factory {factory!r}: {error}") from error
+    if not callable(found):
+        raise PluginError(f"tracker factory {factory!r} is not callable")
+    result: Callable[..., Any] = found
+    return result
+
+
+def _lookup(
+    table: dict[str, _Spec], name: str, kind: str, command: str, broken: list[PluginInfo]
+) -> _Spec:
+    if name in table:
+        return table[name]
+    import difflib
+
+    near = difflib.get_close_matches(name, table, n=3)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    if broken:
+        hint += f"{len(broken)} plugin(s) could not be loaded, see `vosbench plugins`. "
+    raise PluginError(f"there is no {kind} called {name!r}", f"{hint}`{command}` lists all.")
+
+
+def has_hooks(plugin: object) -> bool:
+    """Whether `plugin` implements the `tracker_*` session hooks instead of plain methods."""
+    return any(
+        name.startswith("tracker_") for name, _ in inspect.getmembers(plugin, inspect.isroutine)
+    )

@@ -1,0 +1,122 @@
+"""What a plugin declares: trackers and their options, before anything heavy is imported.
+
+This module stays free of numpy and torch, so that `vosbench --help` does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from vosbench.errors import UsageError
+
+OptionValue = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One `-o name=value` that a tracker understands.
+
+    The type of the value is the type of the default; `choices` restricts it.
+
+    Example:
+        >>> Option("iterations", 10, "fine-tuning steps on the first frame").parse("50")
+        50
+    """
+
+    name: str
+    default: OptionValue
+    help: str
+    choices: tuple[OptionValue, ...] = ()
+
+    def parse(self, text: str) -> OptionValue:
+        """The value that `text` stands for. Raises UsageError naming the option if it fits none."""
+        try:
+            value = _parse_as(type(self.default), text)
+        except ValueError:
+            kind = type(self.default).__name__
+            raise UsageError(f"option {self.name}={text!r} is not a valid {kind}") from None
+        if self.choices and value not in self.choices:
+            allowed = ", ".join(map(str, self.choices))
+            raise UsageError(f"option {self.name}={text!r} is not one of: {allowed}")
+        return value
+
+
+def _parse_as(kind: type, text: str) -> OptionValue:
+    if kind is bool:
+        known = {"1": True, "true": True, "yes": True, "on": True}
+        known |= {"0": False, "false": False, "no": False, "off": False}
+        if text.lower() not in known:
+            raise ValueError(text)
+        return known[text.lower()]
+    value: OptionValue = kind(text)
+    return value
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Capabilities:
+    """What a tracker can do by itself. Where it lacks one, the session wraps it and says so.
+
+    Attributes:
+        multi_object: tracks several objects in one session; else one session per object.
+        late_objects: accepts new objects in `track`; else one session per group of objects that
+            appear in the same frame.
+        needs_grad: computes gradients while it tracks (it is never put in inference mode anyway).
+        access: "streaming" sees frames one by one; "video" may read all frames from the start
+            through `ctx.video`.
+        deterministic: two runs with one seed give identical masks.
+        devices: kinds of device it can run on.
+        snapshots: names of options of which several values can be answered by one run
+            (`ctx.snapshots`), e.g. the number of fine-tuning steps.
+    """
+
+    multi_object: bool = True
+    late_objects: bool = True
+    needs_grad: bool = False
+    access: Literal["streaming", "video"] = "streaming"
+    deterministic: bool = True
+    devices: tuple[str, ...] = ("cpu", "cuda")
+    snapshots: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackerSpec:
+    """A tracker by name.
+
+    Attributes:
+        name: what users type after `--tracker`: lower case letters, digits, dots and dashes.
+        factory: called once per worker process with the `Context`; returns an object with
+            `init`, `track` and optionally `update` and `close` (see `vosbench.types.Tracker`),
+            or one whose methods are the `tracker_*` hooks. As text, "package.module:attribute",
+            it is imported in the worker only, which keeps torch out of the command line.
+        summary: one line for `vosbench trackers`.
+        options: the options it understands, with defaults.
+        capabilities: what it can do by itself.
+        settings: values of options fixed by this variant, shown as its defaults.
+    """
+
+    name: str
+    factory: str | Callable[..., Any]
+    summary: str
+    options: tuple[Option, ...] = ()
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    settings: Mapping[str, OptionValue] = field(default_factory=dict)
+
+    def resolve_options(self, given: Mapping[str, str]) -> dict[str, OptionValue]:
+        """All options with their values: declared defaults, then `settings`, then `given`.
+
+        Raises:
+            UsageError: an option that this tracker does not have, or a value that does not fit.
+        """
+        by_name = {option.name: option for option in self.options}
+        unknown = [name for name in given if name not in by_name]
+        if unknown:
+            has = ", ".join(by_name) or "none"
+            raise UsageError(
+                f"tracker {self.name!r} has no option {unknown[0]!r}", f"Its options: {has}."
+            )
+        values = {name: option.default for name, option in by_name.items()}
+        values |= dict(self.settings)
+        values |= {name: by_name[name].parse(text) for name, text in given.items()}
+        return values

@@ -1,0 +1,178 @@
+"""What passes between the harness and a tracker.
+
+Images are RGB uint8 (H, W, 3); masks are bool (H, W); label maps are uint8 (H, W) where 0 is
+background and 1..254 are object ids (255 is void in annotations and never an object).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vosbench.specs import OptionValue
+
+Image = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
+LabelMap = NDArray[np.uint8]
+Scores = NDArray[np.float32]
+
+#: Object id -> mask (H, W), for the objects that the protocol gives away in this frame.
+#: Empty on most frames. Ids are the annotation's own, 1..254, not necessarily contiguous.
+Targets = Mapping[int, Mask]
+
+VOID = 255
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """One video frame.
+
+    Attributes:
+        image: RGB uint8 (H, W, 3) at native size, read-only.
+        index: position in the sequence, from 0.
+        name: file name without suffix, e.g. "00012".
+    """
+
+    image: Image
+    index: int
+    name: str
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """(height, width) in pixels."""
+        return self.image.shape[0], self.image.shape[1]
+
+
+@dataclass(frozen=True, slots=True)
+class Prediction:
+    """A tracker's answer for one frame: labels, or one probability map per object.
+
+    Build it with `from_labels`, `from_probabilities` or `from_logits`.
+
+    Attributes:
+        labels: (H, W) uint8, 0 for background; None if `scores` are given.
+        ids: the object id of each channel of `scores`.
+        scores: (K, H, W) float32 probabilities in [0, 1]; None if `labels` are given.
+        variants: further predictions of the same frame by name ("iterations=10"), for trackers
+            that answer several values of an option in one run (`Capabilities.snapshots`).
+    """
+
+    labels: LabelMap | None = None
+    ids: tuple[int, ...] = ()
+    scores: Scores | None = None
+    variants: Mapping[str, Prediction] = field(default_factory=dict)
+
+    @classmethod
+    def from_labels(cls, labels: NDArray[np.integer]) -> Prediction:
+        """From a label map (H, W) of any integer type with values in 0..254."""
+        if labels.size and (labels.min() < 0 or labels.max() >= VOID):
+            raise ValueError(f"labels must lie in 0..254, not {labels.min()}..{labels.max()}")
+        return cls(labels=labels.astype(np.uint8, copy=False))
+
+    @classmethod
+    def from_probabilities(
+        cls, ids: Sequence[int], probabilities: NDArray[np.floating]
+    ) -> Prediction:
+        """From object probabilities (K, H, W) in [0, 1]; channel k belongs to `ids[k]`."""
+        return cls(ids=tuple(ids), scores=np.asarray(probabilities, dtype=np.float32))
+
+    @classmethod
+    def from_logits(cls, ids: Sequence[int], logits: NDArray[np.floating]) -> Prediction:
+        """From per-object logits (K, H, W); 0 is probability one half."""
+        with np.errstate(over="ignore"):
+            probabilities = 1.0 / (1.0 + np.exp(-np.asarray(logits, dtype=np.float32)))
+        return cls.from_probabilities(ids, probabilities)
+
+    def label_map(self) -> LabelMap:
+        """Labels (H, W): in each pixel the object of highest probability if that is above one
+        half (first in `ids` on ties), else background. This is the fusion of e-OSVOS (NeurIPS
+        2020, sec. 3.3): maximum over the objects' pixel probabilities.
+        """
+        if self.labels is not None:
+            return self.labels
+        if self.scores is None:
+            raise ValueError("a Prediction needs labels or scores")
+        if not self.ids:
+            return np.zeros(self.scores.shape[-2:], np.uint8)
+        winner = self.scores.argmax(axis=0)
+        labels: LabelMap = np.asarray(self.ids, dtype=np.uint8)[winner]
+        labels[self.scores.max(axis=0) <= 0.5] = 0
+        return labels
+
+
+class Video(Protocol):
+    """All frames of a sequence by index, for trackers with `access="video"`."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: int) -> Frame: ...
+
+
+@dataclass(slots=True)
+class Context:
+    """What the harness gives a tracker besides frames and targets.
+
+    Attributes:
+        device: torch device string, "cpu" or "cuda" or "cuda:1".
+        seed: already applied to `random`, numpy and (if imported) torch before each sequence.
+        options: every declared option with its value.
+        scratch: an empty folder of the tracker's own, removed after the sequence.
+        logger: messages land in the run's log.
+        sequence: name of the sequence being tracked; "" while the factory runs.
+        video: all frames, only for trackers with `access="video"`.
+        snapshots: option name -> values that this run shall answer through
+            `Prediction.variants`, keyed "name=value"; only for options in
+            `Capabilities.snapshots`.
+        on_file: called by `used_file`. on_mark: called by `mark`. Set by the harness.
+    """
+
+    device: str
+    seed: int
+    options: Mapping[str, OptionValue]
+    scratch: Path
+    logger: logging.Logger
+    sequence: str = ""
+    video: Video | None = None
+    snapshots: Mapping[str, tuple[OptionValue, ...]] = field(default_factory=dict)
+    on_file: Callable[[Path, str], None] | None = None
+    on_mark: Callable[[str], None] | None = None
+
+    def used_file(self, path: Path) -> None:
+        """Record that the result depends on `path` (weights): its SHA-256 goes into the run."""
+        if self.on_file is not None:
+            with path.open("rb") as stream:
+                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+            self.on_file(path, digest)
+
+    def mark(self, name: str) -> None:
+        """Note the time at which a snapshot ("iterations=10") is ready, since the call began."""
+        if self.on_mark is not None:
+            self.on_mark(name)
+
+
+class Tracker(Protocol):
+    """A tracker as a plain class. `update` and `close` may be left out.
+
+    The factory is called once per worker process; then, for each sequence, `init` once, `track`
+    for each later frame in order, `update` after each `track`, and `close` at the end.
+    """
+
+    def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
+        """Learn the objects of the first frame. State of an earlier sequence is forgotten."""
+
+    def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
+        """Predict all known objects in `frame`. `targets` holds objects that appear only now;
+        their given masks replace whatever is predicted for them in this frame."""
+        ...
+
+    def update(self, frame: Frame, prediction: LabelMap, ctx: Context) -> None:
+        """Learn from the final label map (H, W) of the frame just tracked (online adaptation)."""
+
+    def close(self, ctx: Context) -> None:
+        """The sequence is over."""
