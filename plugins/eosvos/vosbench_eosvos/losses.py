@@ -1,0 +1,60 @@
+"""Mask losses per RoI. L_seg = L_RPN + L_box + L_mask is summed in `model.mask_rcnn`."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def lovasz_hinge(logits: Tensor, targets: Tensor) -> Tensor:
+    """Binary Lovász hinge of each row (Berman, Triki and Blaschko, CVPR 2018).
+
+    The Lovász extension of the Jaccard loss, applied to hinge errors 1 - logit * (2 target - 1):
+    errors in decreasing order, weighted by the increments of the Jaccard loss as pixels are
+    counted wrong one after the other.
+
+    Args:
+        logits: (N, P), one row a RoI.
+        targets: (N, P), 0 or 1 (soft targets are rounded, one half is foreground).
+
+    Returns:
+        (N,) losses, >= 0.
+    """
+    labels = (targets >= 0.5).to(logits.dtype)
+    errors, order = torch.sort(1 - logits * (2 * labels - 1), dim=1, descending=True)
+    weights = jaccard_increments(labels.gather(1, order))
+    return (errors.relu() * weights).sum(1)
+
+
+@torch.no_grad()
+def jaccard_increments(labels: Tensor) -> Tensor:
+    """Increments of the Jaccard loss when the pixels of each row are got wrong from left to right.
+
+    Args:
+        labels: (N, P), 0 or 1, in order of decreasing error.
+
+    Returns:
+        (N, P); each row sums to 1.
+    """
+    seen = labels.cumsum(1)
+    total = seen[:, -1:]
+    jaccard = 1 - (total - seen) / (total + (1 - labels).cumsum(1))
+    return torch.cat([jaccard[:, :1], jaccard.diff(dim=1)], dim=1)
+
+
+def mask_loss(logits: Tensor, targets: Tensor, kind: str) -> Tensor:
+    """Mean over RoIs of the mask loss.
+
+    Args:
+        logits, targets: (N, S, S); targets in 0..1.
+        kind: "lovasz" or "cross_entropy".
+
+    Returns:
+        A scalar; 0 (with a graph) if N is 0.
+    """
+    if logits.shape[0] == 0:
+        return logits.sum() * 0
+    if kind == "lovasz":
+        return lovasz_hinge(logits.flatten(1), targets.flatten(1)).mean()
+    return F.binary_cross_entropy_with_logits(logits, targets)

@@ -1,0 +1,25 @@
+"""Mask R-CNN for one-shot fine-tuning. Start with `build_model(get_config("lite"))`."""
+
+from vosbench_eosvos.model.backbone import StageOutputs
+from vosbench_eosvos.model.build import build_model
+from vosbench_eosvos.model.config import CONFIGS, ModelConfig, get_config
+from vosbench_eosvos.model.mask_rcnn import (
+    Detections,
+    MaskRCNN,
+    Target,
+    jitter_boxes,
+    learnable_parameters,
+)
+
+__all__ = [
+    "CONFIGS",
+    "Detections",
+    "MaskRCNN",
+    "ModelConfig",
+    "StageOutputs",
+    "Target",
+    "build_model",
+    "get_config",
+    "jitter_boxes",
+    "learnable_parameters",
+]
