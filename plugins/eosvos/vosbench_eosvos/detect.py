@@ -1,0 +1,77 @@
+"""From detections in a frame to the object's probability map at native size."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torchvision.ops import box_iou
+
+from vosbench.types import Scores
+from vosbench_eosvos.boxprop import Box
+from vosbench_eosvos.model import Detections
+
+
+def choose(
+    found: Detections, *, min_score: float, previous: Box | None = None, continuity: float = 0.0
+) -> int | None:
+    """Index of the detection that is the object, or None if there is none.
+
+    The highest score wins, as in the paper. With `continuity` > 0 the overlap (IoU, times
+    `continuity`) with the object's `previous` box is added to the score of each detection that
+    reaches `min_score`.
+    """
+    fair = torch.where(found.scores >= min_score)[0]
+    if not len(fair):
+        return None
+    worth = found.scores[fair]
+    if previous is not None and continuity > 0:
+        last = torch.tensor([previous], device=found.boxes.device)
+        worth = worth + continuity * box_iou(found.boxes[fair], last)[:, 0]
+    return int(fair[worth.argmax()])
+
+
+def paste(logits: Tensor, box: Tensor, size: tuple[int, int]) -> Scores:
+    """Probabilities (H, W) of an image from mask logits inside a box; 0 outside the box.
+
+    Logits are interpolated bilinearly at the pixels' centres and held constant beyond the centres
+    of the outermost cells.
+
+    Args:
+        logits: (S, S), spread over the box.
+        box: (4,) x1, y1, x2, y2 in pixels of the image, real-valued.
+        size: (height, width) of the image.
+    """
+    height, width = size
+    x1, y1, x2, y2 = box.tolist()
+    rows = _pixels(y1, y2, height)
+    columns = _pixels(x1, x2, width)
+    out = np.zeros(size, np.float32)
+    if rows.size and columns.size:
+        grid = logits.float().cpu().numpy()
+        down = _interpolation(rows, y1, y2, grid.shape[0])
+        across = _interpolation(columns, x1, x2, grid.shape[1])
+        values = down @ grid @ across.T
+        out[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = _sigmoid(values)
+    return out
+
+
+def _pixels(low: float, high: float, limit: int) -> NDArray[np.int64]:
+    """Indices of the pixels whose centres lie in [low, high]; at least the one in the middle."""
+    first, last = int(np.ceil(low - 0.5)), int(np.floor(high - 0.5))
+    if last < first:  # a box between two centres
+        first = last = int(np.floor((low + high) / 2))
+    return np.arange(max(first, 0), min(last, limit - 1) + 1)
+
+
+def _interpolation(pixels: NDArray[np.int64], low: float, high: float, cells: int) -> Scores:
+    """Weights (pixels, cells) of the linear interpolation between centres of cells."""
+    at = (pixels + 0.5 - low) / max(high - low, 1e-6) * cells - 0.5
+    weights: Scores = np.maximum(0, 1 - np.abs(at.clip(0, cells - 1)[:, None] - np.arange(cells)))
+    return weights.astype(np.float32)
+
+
+def _sigmoid(values: NDArray[np.float32]) -> Scores:
+    out: Scores = 1 / (1 + np.exp(-values.clip(-80, 80)))
+    return out

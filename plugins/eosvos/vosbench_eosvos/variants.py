@@ -1,0 +1,102 @@
+"""The trackers of this plugin, one line each: options, and which of them a variant fixes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from vosbench.specs import Capabilities, Option, OptionValue, TrackerSpec
+
+
+def _option(default: OptionValue, help: str, choices: tuple[OptionValue, ...] = ()) -> Any:
+    return field(default=default, metadata={"help": help, "choices": choices})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Everything that can be set with `-o name=value`; the fields are the options."""
+
+    weights: str = _option("lite", "shipped weights by name, or a safetensors file")
+    iterations: int = _option(10, "fine-tuning steps on an object's first frame")
+    transforms: int = _option(
+        0, "spatially transformed copies of the first frame that steps cycle through"
+    )
+    online: bool = _option(False, "adapt online to the tracker's own predictions")
+    online_every: int = _option(5, "frames between two online adaptations")
+    online_iterations: int = _option(10, "steps of an online adaptation")
+    online_frames: str = _option(
+        "confident",
+        "frames it learns from besides the first: the last two sure ones, the last four, or the "
+        "last one without its unsure pixels",
+        ("confident", "recent", "ignore"),
+    )
+    box_propagation: bool = _option(True, "propose boxes around the object's last one")
+    propagated_boxes: int = _option(32, "boxes that box propagation proposes")
+    proposals: int = _option(100, "proposals of the region proposal network kept when tracking")
+    min_score: float = _option(0.5, "detections below this score are no object")
+    continuity: float = _option(
+        0.0, "weight of the overlap with the last box in the choice of a detection"
+    )
+    short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
+    enlarge: bool = _option(False, "enlarge smaller frames to `short_side` too")
+    bf16: bool = _option(True, "convolutions in bfloat16 where the processor has it")
+
+    @classmethod
+    def options(cls) -> tuple[Option, ...]:
+        """The fields as declared options."""
+        return tuple(
+            Option(f.name, f.default, f.metadata["help"], f.metadata["choices"])  # type: ignore[arg-type]
+            for f in fields(cls)
+        )
+
+    @classmethod
+    def from_options(cls, options: Mapping[str, OptionValue]) -> Settings:
+        """From `ctx.options`."""
+        names = {f.name for f in fields(cls)}
+        return cls(**{k: v for k, v in options.items() if k in names})  # type: ignore[arg-type]
+
+
+#: What distinguishes each variant; the rest are the defaults of `Settings`.
+VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
+    "eosvos-1": ("one step", {"iterations": 1}),
+    "eosvos-10": ("10 steps", {"iterations": 10}),
+    "eosvos-50": ("50 steps", {"iterations": 50, "transforms": 8}),
+    "eosvos-100": ("100 steps", {"iterations": 100, "transforms": 8}),
+    "eosvos-10-ona": ("10 steps, online adaptation", {"iterations": 10, "online": True}),
+    "eosvos-50-ona": (
+        "50 steps, online adaptation",
+        {"iterations": 50, "transforms": 8, "online": True},
+    ),
+    "eosvos-100-ona": (
+        "100 steps, online adaptation",
+        {"iterations": 100, "transforms": 8, "online": True},
+    ),
+    # The ladder of the paper's ablation: each rung adds one thing to the one before.
+    "eosvos-10-single-lr": (
+        "ablation: one learned rate, frozen batch norm, cross-entropy",
+        {"weights": "lite-single-lr", "box_propagation": False},
+    ),
+    "eosvos-10-neuron-lr": (
+        "ablation: the same with a rate per neuron",
+        {"weights": "lite-neuron-lr", "box_propagation": False},
+    ),
+    "eosvos-10-gn-lovasz": (
+        "ablation: the same with group norm and Lovász loss",
+        {"box_propagation": False},
+    ),
+    "eosvos-10-boxprop": ("ablation: the same with box propagation", {}),
+}
+
+
+def specs() -> Iterator[TrackerSpec]:
+    """What the plugin registers."""
+    for name, (summary, settings) in VARIANTS.items():
+        yield TrackerSpec(
+            name=name,
+            factory="vosbench_eosvos.tracker:EosvosTracker",
+            summary=f"e-OSVOS: {summary}",
+            options=Settings.options(),
+            capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
+            settings=settings,
+        )

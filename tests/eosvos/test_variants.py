@@ -1,0 +1,52 @@
+"""The table of variants as the harness sees it."""
+
+import subprocess
+import sys
+
+import pytest
+
+from vosbench.errors import UsageError
+from vosbench_eosvos.variants import VARIANTS, Settings, specs
+
+PUBLISHED = [
+    "eosvos-1",
+    "eosvos-10",
+    "eosvos-50",
+    "eosvos-100",
+    "eosvos-10-ona",
+    "eosvos-50-ona",
+    "eosvos-100-ona",
+    "eosvos-10-single-lr",
+    "eosvos-10-neuron-lr",
+    "eosvos-10-gn-lovasz",
+    "eosvos-10-boxprop",
+]
+
+
+def test_every_variant_is_registered_once():
+    assert [spec.name for spec in specs()] == PUBLISHED
+
+
+@pytest.mark.parametrize("spec", list(specs()), ids=lambda spec: spec.name)
+def test_a_variant_fixes_options_that_exist_and_its_name_says_so(spec):
+    settings = Settings.from_options(spec.resolve_options({}))
+    steps = int(spec.name.split("-")[1])
+    assert settings.iterations == steps
+    assert settings.online == spec.name.endswith("-ona")
+    assert set(VARIANTS[spec.name][1]) <= {option.name for option in spec.options}
+
+
+def test_options_are_parsed_and_checked():
+    spec = next(specs())
+    given = {"iterations": "7", "online": "yes", "online_frames": "recent"}
+    settings = Settings.from_options(spec.resolve_options(given))
+    assert (settings.iterations, settings.online, settings.online_frames) == (7, True, "recent")
+    with pytest.raises(UsageError, match="online_frames"):
+        spec.resolve_options({"online_frames": "all"})
+    with pytest.raises(UsageError, match="no option 'learning_rate'"):
+        spec.resolve_options({"learning_rate": "1"})
+
+
+def test_registering_imports_no_torch():
+    code = "import sys, vosbench_eosvos; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
