@@ -12,6 +12,7 @@ from torchvision.ops import FrozenBatchNorm2d
 from vosbench.errors import UsageError
 from vosbench_eosvos.model import efficientnet_lite
 from vosbench_eosvos.model.config import ModelConfig
+from vosbench_eosvos.model.norm import replace_norms
 
 
 @dataclass(frozen=True)
@@ -173,28 +174,3 @@ def _timm_backbone(config: ModelConfig, pretrained: bool) -> Backbone:
     )
     replace_norms(backbone, frozen=config.norm == "frozen_batch")
     return backbone
-
-
-def replace_norms(module: nn.Module, *, frozen: bool = False) -> None:
-    """Replace every batch norm by GroupNorm(32), or by frozen batch norm, in place.
-
-    Group norm takes over scale and shift and drops the running statistics (e-OSVOS, sec. 3.2).
-    """
-    for name, child in module.named_children():
-        if isinstance(child, nn.BatchNorm2d | FrozenBatchNorm2d):
-            channels = int(child.weight.shape[0])
-            norm: nn.Module
-            if frozen:
-                norm = FrozenBatchNorm2d(channels, eps=child.eps)
-                norm.load_state_dict(
-                    {k: v for k, v in child.state_dict().items() if k != "num_batches_tracked"}
-                )
-            else:
-                groups = 32 if channels % 32 == 0 else max(1, channels // 8)
-                norm = nn.GroupNorm(groups, channels)
-                with torch.no_grad():
-                    norm.weight.copy_(child.weight)
-                    norm.bias.copy_(child.bias)
-            setattr(module, name, norm)
-        else:
-            replace_norms(child, frozen=frozen)

@@ -41,6 +41,7 @@ from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 from vosbench_eosvos.losses import mask_loss
 from vosbench_eosvos.model.backbone import Backbone, StageOutputs
 from vosbench_eosvos.model.config import ModelConfig
+from vosbench_eosvos.model.norm import GroupNorm
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
 
 
@@ -71,7 +72,7 @@ class Detections:
 
 
 def _group_norm(channels: int) -> nn.Module:
-    return nn.GroupNorm(channels // 8, channels)
+    return GroupNorm(channels // 8, channels)
 
 
 class _FloatRPNHead(RPNHead):
@@ -154,6 +155,10 @@ class MaskRCNN(nn.Module):
         )
         for stage in list(backbone.stages)[: config.frozen_stages]:
             stage.requires_grad_(False)
+        if config.frozen_depthwise:
+            for m in backbone.modules():
+                if isinstance(m, nn.Conv2d) and m.groups == m.in_channels > 1:
+                    m.weight.requires_grad_(False)
 
     def frozen_depth(self, learning: Iterable[str]) -> int:
         """How many leading backbone stages hold no parameter of `learning` (parameter names)."""
