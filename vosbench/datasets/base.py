@@ -70,12 +70,13 @@ class Sequence:
 
     def targets(self, index: int) -> dict[int, Mask]:
         """The masks that the protocol gives away in frame `index`: those of the objects that
-        start there, id -> bool (H, W)."""
+        start there, id -> bool (H, W). An id that DAVIS counts without showing it is left out."""
         starting = [obj for obj, start in self.objects.items() if start == index]
-        if not starting:
+        labels = self.labels(index) if starting else None
+        if labels is None:
             return {}
-        labels = self.labels(index)
-        return {} if labels is None else {obj: labels == obj for obj in starting}
+        masks = {obj: labels == obj for obj in starting}
+        return {obj: mask for obj, mask in masks.items() if mask.any()}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,18 +123,39 @@ class Dataset:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """One zip or tar file to download.
+
+    Attributes:
+        url: official address.
+        into: folder under the data root that receives the contents.
+        strip: folder inside the archive whose contents these are; "" for all of it.
+        sha256: expected digest; "" where the source publishes none, then what was unpacked is
+            checked by `locate` and `load`.
+    """
+
+    url: str
+    into: str
+    strip: str = ""
+    sha256: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class DatasetSpec:
     """A dataset that can be asked for by name.
 
     Attributes:
         name: lower case, e.g. "davis17-val".
-        summary: one line: what it is, how many sequences.
-        load: called with the root folder; returns the dataset or raises DatasetError.
+        summary: one line: what it is.
+        load: called with the folder that `locate` found; returns the dataset or raises
+            DatasetError.
         locate: called with each data root in turn; the dataset's folder there, or None. For
             datasets that are rendered (demo) it may create the folder.
         protocol: default evaluation protocol.
-        homepage: where it comes from and under which terms.
-        archives: what `vosbench datasets fetch` downloads; empty where terms need a form.
+        count: number of sequences, 0 if unknown before it is opened.
+        homepage: where it comes from.
+        licence: under which terms.
+        archives: what `vosbench datasets fetch` downloads; empty where the terms need a form.
     """
 
     name: str
@@ -141,22 +163,7 @@ class DatasetSpec:
     load: Callable[[Path], Dataset]
     locate: Callable[[Path], Path | None]
     protocol: str
+    count: int = 0
     homepage: str = ""
+    licence: str = ""
     archives: tuple[Archive, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Archive:
-    """One file to download.
-
-    Attributes:
-        url: official address.
-        sha256: expected digest; "" where the source publishes none, then counts are verified.
-        size: bytes, 0 if unknown.
-        strip: folder inside the archive whose contents go to the data root.
-    """
-
-    url: str
-    sha256: str = ""
-    size: int = 0
-    strip: str = ""

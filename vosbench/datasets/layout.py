@@ -1,0 +1,193 @@
+"""Files of a dataset on disk to sequences: frame lists, annotation lists, object ids.
+
+All datasets here keep `JPEGImages/.../SEQUENCE/FRAME.jpg` and `Annotations/.../SEQUENCE/FRAME.png`;
+they differ in what says which objects there are and where they start.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from vosbench.datasets.base import Sequence
+from vosbench.errors import DatasetError
+
+#: Resolution folders in the order of preference; any other name comes after them.
+RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
+
+
+def list_files(folder: Path, suffixes: Iterable[str]) -> tuple[Path, ...]:
+    """Files of `folder` with one of `suffixes`, in frame order: by number where all names are
+    numbers, else by name. Hidden files (of file managers and interrupted writers) do not count."""
+    wanted = frozenset(suffixes)
+    try:
+        names = [entry.name for entry in os.scandir(folder)]
+    except OSError as error:
+        raise DatasetError(f"{folder} cannot be listed: {error.strerror}") from None
+    paths = [
+        folder / n for n in names if not n.startswith(".") and Path(n).suffix.lower() in wanted
+    ]
+    if all(path.stem.isdecimal() for path in paths):
+        return tuple(sorted(paths, key=lambda path: (int(path.stem), path.name)))
+    return tuple(sorted(paths))
+
+
+def list_folders(folder: Path) -> tuple[str, ...]:
+    """Names of the folders in `folder`, sorted; none if it is not there."""
+    if not folder.is_dir():
+        return ()
+    return tuple(
+        sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
+    )
+
+
+def resolution_folder(folder: Path) -> Path | None:
+    """The folder that holds the sequences' folders: `folder` itself or `folder/<resolution>`;
+    None if there is neither."""
+    children = list_folders(folder)
+    ranked = [*(name for name in RESOLUTIONS if name in children)]
+    ranked += [name for name in children if name not in RESOLUTIONS]
+    for name in ranked:
+        if list_folders(folder / name):
+            return folder / name
+    return folder if children else None
+
+
+def read_list(path: Path) -> tuple[str, ...]:
+    """Sequence names of an ImageSets file: one a line, or DAVIS-2016's pairs of frame files.
+
+    Raises:
+        DatasetError: the file is unreadable, or a name would leave the dataset's folder.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise DatasetError(f"{path} cannot be read as a list of sequences: {error}") from None
+    names: dict[str, None] = {}
+    for line in lines:
+        if not line.strip():
+            continue
+        entry = line.split()[0]
+        if entry.startswith("/JPEGImages/"):  # DAVIS-2016: /JPEGImages/480p/bear/00000.jpg ...
+            entry = entry.split("/")[-2]
+        if entry in (".", "..") or "/" in entry or "\\" in entry:
+            raise DatasetError(f"{path}: {entry!r} is no sequence name")
+        names[entry] = None
+    return tuple(names)
+
+
+def read_sequence(
+    name: str,
+    images: Path,
+    annotations: Path,
+    *,
+    binary: bool | None = False,
+    starts: Mapping[int, int] | None = None,
+    late: bool = False,
+) -> Sequence:
+    """The sequence `name` from the folders `images/name` and `annotations/name`.
+
+    Args:
+        binary: see `Sequence`; None decides by the first mask: 0 and 255 alone are binary.
+        starts: object id -> frame index, where metadata say so; else the masks are asked.
+        late: look through all masks for objects that appear later; else the first non-empty mask
+            names all (ids 1..max, the rule of DAVIS).
+
+    Raises:
+        DatasetError: no frames, no annotation, or a broken file.
+    """
+    from vosbench.datasets.reading import IMAGE_SUFFIXES
+
+    frames = list_files(images / name, IMAGE_SUFFIXES)
+    if not frames:
+        raise DatasetError(f"{images / name} holds no frames")
+    index = {path.stem: i for i, path in enumerate(frames)}
+    if len(index) < len(frames):
+        raise DatasetError(f"{images / name} holds two images of one frame")
+    found: dict[int, Path] = {}
+    if (annotations / name).is_dir():
+        masks = list_files(annotations / name, (".png",))
+        found = {index[path.stem]: path for path in masks if path.stem in index}
+    if not found:
+        raise DatasetError(
+            f"{annotations / name} holds no mask of any frame of {images / name}",
+            "Every sequence needs the mask of the frame in which its objects start.",
+        )
+    if binary is None:
+        binary = _is_binary(found)
+    if starts is None:
+        starts = find_objects(found, binary=binary, late=late)
+    if not starts:
+        raise DatasetError(f"all masks in {annotations / name} are empty: there is no object")
+    return Sequence(
+        name=name, frames=frames, annotations=found, objects=dict(starts), binary=binary
+    )
+
+
+def read_sequences(
+    names: Iterable[str],
+    images: Path,
+    annotations: Path,
+    *,
+    binary: bool | None = False,
+    starts: Mapping[str, Mapping[int, int]] | None = None,
+    late: bool = False,
+) -> tuple[Sequence, ...]:
+    """`read_sequence` for each of `names`, masks decoded by several threads.
+
+    Raises:
+        DatasetError: as `read_sequence`, and naming every sequence whose folder is missing.
+    """
+    names = tuple(names)
+    missing = [name for name in names if not (images / name).is_dir()]
+    if missing:
+        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
+        raise DatasetError(
+            f"{images} lacks {len(missing)} of {len(names)} sequences: "
+            + ", ".join(missing[:5])
+            + more
+        )
+
+    def read(name: str) -> Sequence:
+        known = starts.get(name) if starts is not None else None
+        return read_sequence(name, images, annotations, binary=binary, starts=known, late=late)
+
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        return tuple(pool.map(read, names))
+
+
+def find_objects(annotations: Mapping[int, Path], *, binary: bool, late: bool) -> dict[int, int]:
+    """Object id -> index of the frame in which its mask is given, from the masks themselves.
+
+    Without `late` these are 1..max of the first mask that is not empty. With `late` every id
+    starts at the first mask that shows it. 255 is void and never an object.
+    """
+    import numpy as np
+
+    from vosbench.datasets.reading import read_labels
+    from vosbench.types import VOID
+
+    starts: dict[int, int] = {}
+    for index in sorted(annotations):
+        counts = np.bincount(read_labels(annotations[index], binary).ravel(), minlength=256)
+        ids = [int(i) for i in np.flatnonzero(counts) if 0 < i < VOID]
+        if ids and not late:
+            return dict.fromkeys(range(1, max(ids) + 1), index)
+        for obj in ids:
+            starts.setdefault(obj, index)
+    return dict(sorted(starts.items()))
+
+
+def _is_binary(annotations: Mapping[int, Path]) -> bool:
+    import numpy as np
+
+    from vosbench.datasets.reading import read_labels
+    from vosbench.types import VOID
+
+    for index in sorted(annotations):
+        values = set(np.unique(read_labels(annotations[index])).tolist())
+        if values != {0}:
+            return values <= {0, VOID}
+    return False

@@ -1,0 +1,91 @@
+"""From a name to a dataset: registered names, folders, parts."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vosbench.errors import DatasetError, UsageError
+
+if TYPE_CHECKING:
+    from vosbench.datasets.base import Dataset, DatasetSpec
+    from vosbench.plugins import Plugins
+
+
+def open_dataset(name: str, plugins: Plugins, roots: tuple[Path, ...]) -> Dataset:
+    """The dataset called `name`, or the one in the folder `name` in DAVIS layout.
+
+    A registered name wins over a folder of the same name; `./name` is always the folder.
+
+    Args:
+        roots: data roots in the order searched, see `vosbench.config.data_roots`.
+
+    Raises:
+        DatasetError: there is no such dataset, it is not installed, or it is broken.
+    """
+    spec = plugins.datasets.get(name)
+    if spec is not None:
+        folder = find(spec, roots)
+        if folder is None:
+            raise not_installed(spec, roots)
+        return spec.load(folder)
+    if Path(name).is_dir():
+        from vosbench.datasets import folder as folder_layout
+
+        return folder_layout.load(Path(name))
+    if os.sep in name:
+        raise DatasetError(f"dataset folder {name} does not exist")
+    raise unknown(name, plugins)
+
+
+def find(spec: DatasetSpec, roots: tuple[Path, ...]) -> Path | None:
+    """The folder of `spec` under the first of `roots` that holds it, or None."""
+    for root in roots:
+        folder = spec.locate(root)
+        if folder is not None:
+            return folder
+    return None
+
+
+def select(dataset: Dataset, sequences: tuple[str, ...] = (), limit: int | None = None) -> Dataset:
+    """The part of `dataset` with the named sequences (all if none is named), then the first
+    `limit` of them; in the dataset's own order.
+
+    Raises:
+        DatasetError: there is no sequence of that name.
+        UsageError: `limit` is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise UsageError(f"--limit must be at least 1, not {limit}")
+    wanted = {dataset.sequence(name).name for name in sequences}
+    kept = tuple(s for s in dataset.sequences if not wanted or s.name in wanted)
+    return replace(dataset, sequences=kept[:limit])
+
+
+def unknown(name: str, plugins: Plugins) -> DatasetError:
+    """The error for a name that nobody registered, with near names."""
+    near = difflib.get_close_matches(name, plugins.datasets, n=3)
+    hint = f"Did you mean {' or '.join(near)}? " if near else ""
+    if plugins.broken:
+        hint += f"{len(plugins.broken)} plugin(s) could not be loaded, see `vosbench plugins`. "
+    return DatasetError(
+        f"there is no dataset called {name!r} and no such folder",
+        f"{hint}`vosbench datasets` lists all; a folder in DAVIS layout works too.",
+    )
+
+
+def not_installed(spec: DatasetSpec, roots: tuple[Path, ...]) -> DatasetError:
+    """The error for a registered dataset that no data root holds: where it was looked for and
+    how to get it."""
+    places = ", ".join(map(str, roots)) or "no data root is set"
+    if spec.archives:
+        way = f"`vosbench datasets fetch {spec.name}` downloads it."
+    else:
+        way = f"Get it from {spec.homepage} and unpack it there."
+    return DatasetError(
+        f"dataset {spec.name} is not installed (looked in: {places})",
+        f"{way} Data roots are set by --data-root, VOSBENCH_DATA or the configuration file.",
+    )
