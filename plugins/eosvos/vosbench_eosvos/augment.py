@@ -7,6 +7,7 @@ sec. 3.3; ranges of the reference implementation). What comes in from outside is
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 
 import cv2
 import numpy as np
@@ -53,9 +54,9 @@ def random_affine(
 def warp(image: Image, mask: Mask, matrix: Affine) -> tuple[Image, Mask]:
     """`image` (H, W, 3) by bilinear, `mask` (H, W) by nearest-neighbour interpolation."""
     size = (mask.shape[1], mask.shape[0])
-    moved = cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR)
+    moved = cast(Image, cv2.warpAffine(image, matrix, size, flags=cv2.INTER_LINEAR))
     inside = cv2.warpAffine(mask.astype(np.uint8), matrix, size, flags=cv2.INTER_NEAREST)
-    return moved, inside.astype(bool)
+    return moved, inside > 0
 
 
 def random_copy(

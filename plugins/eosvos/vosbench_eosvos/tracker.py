@@ -1,0 +1,271 @@
+"""The tracker: one fine-tuned model for each object.
+
+    init    theta_T for each object of the first frame, by fine-tuning from theta0
+    track   frozen stages once a frame, then each object's own detector; the best detection's mask
+    update  online adaptation, if asked for: every few frames from theta_T again
+
+Objects know nothing of each other before their probabilities are fused, by maximum
+(`Prediction.label_map`). Objects that appear late are fine-tuned on their own first frame.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import cast
+
+import cv2
+import numpy as np
+import torch
+from torch.func import functional_call
+
+from vosbench.types import Context, Frame, Image, LabelMap, Mask, Prediction, Scores, Targets
+from vosbench_eosvos.augment import random_copy
+from vosbench_eosvos.boxprop import Box, propagate, tight_box
+from vosbench_eosvos.detect import choose, paste
+from vosbench_eosvos.finetune import (
+    Example,
+    Params,
+    derive_seed,
+    fine_tune,
+    make_example,
+    to_tensor,
+)
+from vosbench_eosvos.learned import LearnedOptimiser
+from vosbench_eosvos.model import Detections, MaskRCNN, StageOutputs
+from vosbench_eosvos.online import Memory
+from vosbench_eosvos.variants import Settings
+from vosbench_eosvos.weights import find_weights
+
+# What a seed is for, so that no two draws share one.
+_FINE_TUNING, _TRANSFORMS, _PROPAGATION, _ONLINE = range(4)
+
+#: Detections among which `continuity` may choose; without it only the best one gets a mask.
+_CANDIDATES = 5
+
+
+@dataclass
+class _Object:
+    """What is known of one object after one number of fine-tuning steps.
+
+    Attributes:
+        base: theta_T. params: what predicts now; `base` until online adaptation changes it.
+        box: the last one in which the object was seen, in pixels of the working image.
+        memory: past frames for online adaptation.
+        score: of the detection in the last frame, 0 if there was none.
+        probabilities: (h, w) in the last frame, at working size.
+    """
+
+    base: Params
+    params: Params
+    box: Box
+    memory: Memory
+    score: float = 0.0
+    probabilities: Scores | None = None
+
+
+@dataclass
+class _Family:
+    """One object: its given frame, and its state for each number of steps that is asked for."""
+
+    identity: int
+    given: list[Example]
+    states: dict[int, _Object] = field(default_factory=dict)
+
+
+class EosvosTracker:
+    """e-OSVOS (NeurIPS 2020). Options: `vosbench_eosvos.variants.Settings`."""
+
+    def __init__(self, ctx: Context) -> None:
+        self.settings = Settings.from_options(ctx.options)
+        path = find_weights(self.settings.weights)
+        ctx.used_file(path)
+        learned = LearnedOptimiser.load(path)
+        kept = self.settings.proposals
+        config = replace(
+            learned.config,
+            pre_nms=(learned.config.pre_nms[0], max(kept, learned.config.pre_nms[1])),
+            post_nms=(learned.config.post_nms[0], kept),
+        )
+        self.device = torch.device(ctx.device)
+        self.learned = replace(
+            learned,
+            config=config,
+            rates={name: rate.to(self.device) for name, rate in learned.rates.items()},
+        )
+        self.model: MaskRCNN = self.learned.build_model().to(self.device)
+        self.model.bf16 = self.settings.bf16 and bfloat16_pays(self.device)
+        start = self.learned.initial_parameters(drop_frozen=True)
+        self.start = {name: value.detach().to(self.device) for name, value in start.items()}
+        self.depth = self.model.frozen_depth(self.start)
+        self._families: dict[int, _Family] = {}
+
+    def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
+        """Fine-tune one model for each object."""
+        self._families = {}
+        self._features: StageOutputs | None = None
+        self._learn(frame, targets, ctx)
+
+    def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
+        """Probabilities of all objects, for every number of steps that is asked for."""
+        self._features = self._look(frame.image)
+        known = list(self._families.values())
+        pasted: dict[tuple[int, int], Scores] = {
+            (family.identity, steps): self._find(frame, family.identity, state, ctx.seed)
+            for family in known
+            for steps, state in family.states.items()
+        }
+        self._learn(frame, targets, ctx)
+        nothing = np.zeros(frame.size, np.float32)
+        answers = {}
+        for steps in self._steps(ctx):
+            maps = [
+                targets[i].astype(np.float32) if i in targets else pasted.get((i, steps), nothing)
+                for i in self._families
+            ]
+            stacked = np.stack(maps) if maps else np.zeros((0, *frame.size), np.float32)
+            answers[steps] = Prediction.from_probabilities(tuple(self._families), stacked)
+        asked = ctx.snapshots.get("iterations", ())
+        variants = {f"iterations={n}": answers[int(n)] for n in asked}
+        return replace(answers[self.settings.iterations], variants=variants)
+
+    def update(self, frame: Frame, prediction: LabelMap, ctx: Context) -> None:  # noqa: ARG002
+        """Adapt online to own predictions, every `online_every` frames."""
+        if not self.settings.online or self._features is None:
+            return
+        for family in self._families.values():
+            for state in family.states.values():
+                if state.probabilities is not None:
+                    state.memory.observe(
+                        self.model, self._features, state.probabilities, state.score
+                    )
+                if frame.index % self.settings.online_every == 0:
+                    self._adapt(frame, family, state, ctx.seed)
+
+    def close(self, ctx: Context) -> None:  # noqa: ARG002
+        """Forget the sequence."""
+        self._families = {}
+        self._features = None
+
+    def _steps(self, ctx: Context) -> list[int]:
+        """Numbers of fine-tuning steps after which a model is kept."""
+        asked = ctx.snapshots.get("iterations", ())
+        return sorted({self.settings.iterations, *(int(n) for n in asked)})
+
+    def _look(self, image: Image) -> StageOutputs:
+        """What the stages that never learn see in a frame, at working size."""
+        working = to_working_size(image, self.settings)
+        with torch.no_grad():
+            features: StageOutputs = self.model(to_tensor(working, self.device), stop=self.depth)
+        return features
+
+    def _learn(self, frame: Frame, targets: Targets, ctx: Context) -> None:
+        """Fine-tune on the objects that `targets` gives away, all to the first number of steps,
+        then all to the next, so that the marks tell what each number alone would have taken."""
+        runs = {}
+        for identity, mask in targets.items():
+            family = _Family(identity, [])
+            self._families[identity] = family
+            if mask.any():
+                family.given = self._inner_batch(frame, identity, mask, ctx.seed)
+                runs[identity] = fine_tune(
+                    self.model,
+                    self.learned,
+                    self.start,
+                    family.given,
+                    at=self._steps(ctx),
+                    seed=derive_seed(ctx.seed, _FINE_TUNING, identity, frame.index),
+                )
+        for steps in self._steps(ctx):
+            for identity, run in runs.items():
+                _, params = next(run)
+                family = self._families[identity]
+                box = family.given[0].target["boxes"][0]
+                memory = Memory(self.settings.online_frames, self.depth)
+                family.states[steps] = _Object(params, params, tuple(box.tolist()), memory)
+            if runs:
+                ctx.mark(f"iterations={steps}")
+
+    def _inner_batch(self, frame: Frame, identity: int, mask: Mask, seed: int) -> list[Example]:
+        """The given frame as it is, then its transformed copies."""
+        image = to_working_size(frame.image, self.settings)
+        mask = mask_to_size(mask, image.shape[:2])
+        rng = np.random.default_rng(derive_seed(seed, _TRANSFORMS, identity, frame.index))
+        pairs = [(image, mask)]
+        pairs += [random_copy(image, mask, rng) for _ in range(self.settings.transforms)]
+        return [make_example(self.model, a, b, self.depth) for a, b in pairs]
+
+    @torch.no_grad()
+    def _find(self, frame: Frame, identity: int, state: _Object, seed: int) -> Scores:
+        """Probabilities (H, W) of one object at native size."""
+        assert self._features is not None
+        size = self._features.size
+        continuity = self.settings.continuity
+        options: dict[str, object] = {"max_detections": _CANDIDATES if continuity > 0 else 1}
+        if self.settings.box_propagation:
+            generator = torch.Generator().manual_seed(
+                derive_seed(seed, _PROPAGATION, identity, frame.index)
+            )
+            boxes = propagate(state.box, self.settings.propagated_boxes, size, generator)
+            options["proposals"] = [boxes.to(self.device)]
+        found: Detections
+        [found] = functional_call(self.model, dict(state.params), (self._features,), options)
+        best = choose(
+            found,
+            min_score=self.settings.min_score,
+            previous=state.box,
+            continuity=continuity,
+        )
+        if best is None:
+            state.score, state.probabilities = 0.0, None
+            return np.zeros(frame.size, np.float32)
+        logits, box = found.mask_logits[best], found.boxes[best]
+        state.score = float(found.scores[best])
+        state.probabilities = paste(logits, box, size)
+        seen = tight_box(state.probabilities > 0.5)
+        if seen is not None:
+            state.box = seen
+        if size == frame.size:
+            return state.probabilities
+        scale = torch.tensor([frame.size[1] / size[1], frame.size[0] / size[0]] * 2)
+        return paste(logits, box.cpu() * scale, frame.size)
+
+    def _adapt(self, frame: Frame, family: _Family, state: _Object, seed: int) -> None:
+        """`online_iterations` steps from theta_T on the given frame and the remembered ones."""
+        examples = [family.given[0], *state.memory.examples]
+        *_, (_, state.params) = fine_tune(
+            self.model,
+            self.learned,
+            state.base,
+            examples,
+            at=(self.settings.online_iterations,),
+            seed=derive_seed(seed, _ONLINE, family.identity, frame.index),
+        )
+
+
+def bfloat16_pays(device: torch.device) -> bool:
+    """Whether the device multiplies in bfloat16 natively."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported())
+
+
+def to_working_size(image: Image, settings: Settings) -> Image:
+    """The frame (H, W, 3) at the size at which the model sees it."""
+    height, width = image.shape[:2]
+    wanted = settings.short_side
+    scale = wanted / min(height, width)
+    if wanted == 0 or scale == 1 or (scale > 1 and not settings.enlarge):
+        return image
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return cast(Image, cv2.resize(image, size, interpolation=how))
+
+
+def mask_to_size(mask: Mask, size: tuple[int, int]) -> Mask:
+    """A mask (H, W) at another size; an object that is there at all keeps at least one pixel."""
+    if mask.shape == size:
+        return mask
+    share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+    threshold = min(0.5, float(share.max()))
+    inside: Mask = np.greater_equal(share, threshold)
+    return inside
