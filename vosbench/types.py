@@ -99,12 +99,19 @@ class Prediction:
             return self.labels
         if self.scores is None:
             raise ValueError("a Prediction needs labels or scores")
-        if not self.ids:
-            return np.zeros(self.scores.shape[-2:], np.uint8)
-        winner = self.scores.argmax(axis=0)
-        labels: LabelMap = np.asarray(self.ids, dtype=np.uint8)[winner]
-        labels[self.scores.max(axis=0) <= 0.5] = 0
+        size = self.scores.shape[-2:]
+        labels, best = np.zeros(size, np.uint8), np.full(size, 0.5, np.float32)
+        for obj, probability in zip(self.ids, self.scores, strict=True):
+            paint(labels, best, obj, probability)
         return labels
+
+
+def paint(labels: LabelMap, best: Scores, obj: int, probability: Scores) -> None:
+    """Give object `obj` the pixels of `labels` in which its `probability` exceeds `best`, and
+    raise `best` there. All are (H, W) and changed in place; start from 0 and one half."""
+    won = probability > best
+    np.copyto(best, probability, where=won)
+    np.copyto(labels, np.uint8(obj), where=won)
 
 
 class Video(Protocol):
