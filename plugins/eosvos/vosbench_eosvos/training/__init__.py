@@ -1,0 +1,1 @@
+"""Pre-training, meta-training and the data they share."""

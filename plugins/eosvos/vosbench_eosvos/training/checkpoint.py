@@ -1,0 +1,37 @@
+"""Checkpoints that hold everything a run needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vosbench.errors import RunError
+
+
+def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
+    """Write `content` (tensors and plain values) atomically."""
+    part = path.with_name(path.name + ".part")
+    torch.save(content, part)
+    part.replace(path)
+
+
+def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, Any] | None:
+    """What `save_checkpoint` wrote, or None if there is nothing yet.
+
+    Raises:
+        RunError: the run in this folder had other settings than `settings` (its "settings" entry).
+    """
+    if not path.is_file():
+        return None
+    content: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+    stored = content["settings"]
+    different = sorted(k for k in settings if stored.get(k) != settings[k])
+    if different:
+        what = ", ".join(f"{k}: {stored.get(k)!r} -> {settings[k]!r}" for k in different)
+        raise RunError(
+            f"{path.parent} holds a run with other settings ({what})",
+            "Choose another folder, or give the settings it was started with.",
+        )
+    return content
