@@ -56,6 +56,7 @@ class PluginInfo:
         version: of the distribution; "" for files.
         provides: kind ("trackers", "datasets", ...) -> names that it registered.
         problem: traceback text if it is broken, "disabled" if the user switched it off, else "".
+        reason: the problem in one line, "" if there is none.
     """
 
     name: str
@@ -63,6 +64,7 @@ class PluginInfo:
     version: str = ""
     provides: dict[str, list[str]] = field(default_factory=dict)
     problem: str = ""
+    reason: str = ""
 
 
 class Plugins:
@@ -74,7 +76,7 @@ class Plugins:
         entry_points: load those installed in the environment.
 
     Attributes:
-        trackers, datasets, metrics, executors, exporters: what is registered, by name.
+        trackers, datasets, metrics, executors, exporters, commands: what is registered, by name.
         infos: one record per plugin, broken ones included.
     """
 
@@ -90,6 +92,7 @@ class Plugins:
         self.metrics: dict[str, MetricSpec] = {}
         self.executors: dict[str, ExecutorSpec] = {}
         self.exporters: dict[str, ExporterSpec] = {}
+        self.commands: dict[str, click.Command] = {}
         self.infos: list[PluginInfo] = []
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(RegistrationHooks)
@@ -118,21 +121,23 @@ class Plugins:
         return [info for info in self.infos if info.problem not in ("", "disabled")]
 
     def register_commands(self, cli: click.Group) -> None:
-        """Let every plugin add its commands to `cli`."""
-        self._manager.hook.vosbench_register_commands(cli=cli)
+        """Add every plugin's commands to `cli`."""
+        for name, command in self.commands.items():
+            cli.add_command(command, name)
 
     def _add(self, info: PluginInfo, load: Callable[[], Any]) -> None:
         self.infos.append(info)
         if info.name in self._disabled:
-            info.problem = "disabled"
+            info.problem = info.reason = "disabled"
             return
         try:
             plugin = load()
             # A scratch manager first: what a half-broken plugin registered must not stay.
             self._manager.register(plugin, name=f"{info.name} ({info.source})")
             self._collect(plugin, info)
-        except (Exception, SystemExit):
+        except (Exception, SystemExit) as error:
             info.problem = traceback.format_exc()
+            info.reason = _reason(error)
             info.provides = {}
             name = f"{info.name} ({info.source})"
             if self._manager.has_plugin(name):
@@ -152,14 +157,32 @@ class Plugins:
             specs: list[_Named] = []
             hook = f"vosbench_register_{kind}"
             self._manager.subset_hook_caller(hook, others)(register=specs.append)
+            names = [spec.name for spec in specs]
             for spec in specs:
-                if spec.name in taken:
+                if spec.name in taken or names.count(spec.name) > 1:
                     raise PluginError(f"{kind[:-1]} {spec.name!r} is registered twice")
             new[kind] = specs
+        commands = self._commands_of(others)
         for kind, specs in new.items():
             kinds[kind].update({spec.name: spec for spec in specs})
             if specs:
                 info.provides[kind] = [spec.name for spec in specs]
+        self.commands.update(commands)
+        if commands:
+            info.provides["commands"] = list(commands)
+
+    def _commands_of(self, others: list[Any]) -> dict[str, click.Command]:
+        hook = self._manager.subset_hook_caller("vosbench_register_commands", others)
+        if not hook.get_hookimpls():
+            return {}
+        import click
+
+        scratch = click.Group()
+        hook(cli=scratch)
+        for name in scratch.commands:
+            if name in self.commands:
+                raise PluginError(f"command {name!r} is registered twice")
+        return dict(scratch.commands)
 
 
 def load_file(path: Path) -> ModuleType:
@@ -204,6 +227,12 @@ def resolve_factory(factory: str | Callable[..., Any]) -> Callable[..., Any]:
         raise PluginError(f"tracker factory {factory!r} is not callable")
     result: Callable[..., Any] = found
     return result
+
+
+def _reason(error: BaseException) -> str:
+    if isinstance(error, PluginError):
+        return error.message
+    return " ".join(f"{type(error).__name__}: {error}".split())
 
 
 def _lookup(
