@@ -47,7 +47,7 @@ def mask_loss(logits: Tensor, targets: Tensor, kind: str) -> Tensor:
     """Mean over RoIs of the mask loss.
 
     Args:
-        logits, targets: (N, S, S); targets in 0..1.
+        logits, targets: (N, S, S); targets in 0..1, NaN where a pixel is to be ignored.
         kind: "lovasz" or "cross_entropy".
 
     Returns:
@@ -55,6 +55,10 @@ def mask_loss(logits: Tensor, targets: Tensor, kind: str) -> Tensor:
     """
     if logits.shape[0] == 0:
         return logits.sum() * 0
+    ignored = targets.isnan()
+    targets = targets.masked_fill(ignored, 0)
+    logits = logits.masked_fill(ignored, -1e4)  # surely and rightly background: adds nothing
     if kind == "lovasz":
         return lovasz_hinge(logits.flatten(1), targets.flatten(1)).mean()
-    return F.binary_cross_entropy_with_logits(logits, targets)
+    errors = F.binary_cross_entropy_with_logits(logits, targets, reduction="sum")
+    return errors / (ignored.numel() - ignored.sum()).clamp(min=1)
