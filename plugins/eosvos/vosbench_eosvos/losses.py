@@ -16,13 +16,16 @@ def lovasz_hinge(logits: Tensor, targets: Tensor) -> Tensor:
 
     Args:
         logits: (N, P), one row a RoI.
-        targets: (N, P), 0 or 1 (soft targets are rounded, one half is foreground).
+        targets: (N, P), 0 or 1 (soft targets are rounded, one half is foreground); NaN is ignored.
 
     Returns:
         (N,) losses, >= 0.
     """
     labels = (targets >= 0.5).to(logits.dtype)
-    errors, order = torch.sort(1 - logits * (2 * labels - 1), dim=1, descending=True)
+    errors = 1 - logits * (2 * labels - 1)
+    # Ignored pixels come last: they then change no other pixel's weight.
+    errors = errors.masked_fill(targets.isnan(), -torch.inf)
+    errors, order = torch.sort(errors, dim=1, descending=True)
     weights = jaccard_increments(labels.gather(1, order))
     return (errors.relu() * weights).sum(1)
 

@@ -49,7 +49,7 @@ class Target(TypedDict):
     """The objects of one image; everything else in it is background.
 
     boxes: (n, 4) float32 x1, y1, x2, y2 in pixels, x2 > x1 and y2 > y1.
-    masks: (n, H, W) bool, uint8 or float in 0..1. n may be 0.
+    masks: (n, H, W) bool, uint8 or float in 0..1, NaN where pixels are to be ignored. n may be 0.
     """
 
     boxes: Tensor

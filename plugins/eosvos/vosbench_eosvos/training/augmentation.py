@@ -29,6 +29,14 @@ class View:
     masks: NDArray[np.bool_]
     ids: tuple[int, ...]
 
+    @property
+    def labels(self) -> Labels:
+        """(H, W) label map."""
+        labels = np.zeros(self.image.shape[:2], np.uint8)
+        for mask, k in zip(self.masks, self.ids, strict=True):
+            labels[mask] = k
+        return labels
+
     def tensor(self) -> torch.Tensor:
         """(3, H, W) uint8."""
         return torch.from_numpy(np.ascontiguousarray(self.image.transpose(2, 0, 1)))
@@ -62,7 +70,8 @@ class ViewSettings:
         scale: limits of the magnification that follows from it.
         coverage: least share of the view's width and height that the image fills.
         rotation: degrees either way. shift: of the instance from the view's centre, as a share
-            of the view's sides. flip: probability.
+            of the view's sides. stretch: of width against height, as a
+            logarithm. flip: probability.
         colour: brightness, contrast and saturation change by up to this factor, hue by a
             quarter of it.
     """
@@ -73,6 +82,7 @@ class ViewSettings:
     coverage: float = 0.85
     rotation: float = 15.0
     shift: float = 0.3
+    stretch: float = 0.12
     flip: float = 0.5
     colour: float = 0.25
 
@@ -137,18 +147,39 @@ def jitter_colour(image: Image, amount: float, random: Random) -> Image:
 
 def random_view(image: Image, labels: Labels, settings: ViewSettings, random: Random) -> View:
     """A view around one instance chosen at random, at a random size, mostly inside the image."""
-    ids = [int(i) for i in np.unique(labels) if i]
-    box = tight_box(labels == random.choice(ids))
-    side = float(np.sqrt((box[2] - box[0]) * (box[3] - box[1])))
+    chosen = int(random.choice([i for i in np.unique(labels) if i]))
+    scale = random_scale(labels, chosen, settings, random)
+    flip = bool(random.random() < settings.flip)
+    return view_of(image, labels, chosen, settings, random, scale=scale, flip=flip)
+
+
+def random_scale(labels: Labels, chosen: int, settings: ViewSettings, random: Random) -> float:
+    """A magnification that gives instance `chosen` a side within `settings.side`, if it can."""
+    x1, y1, x2, y2 = tight_box(labels == chosen)
+    low, high = np.log(settings.side)
+    scale = float(np.exp(random.uniform(low, high)) / np.sqrt((x2 - x1) * (y2 - y1)))
+    height, width = settings.size
+    fill = settings.coverage * max(height / labels.shape[0], width / labels.shape[1])
+    smallest = max(settings.scale[0], fill)
+    return min(max(scale, smallest), max(settings.scale[1], smallest))
+
+
+def view_of(
+    image: Image,
+    labels: Labels,
+    chosen: int,
+    settings: ViewSettings,
+    random: Random,
+    *,
+    scale: float,
+    flip: bool,
+) -> View:
+    """A view around instance `chosen` at a given magnification; the rest is drawn."""
+    box = tight_box(labels == chosen)
     view = np.array(settings.size[::-1], float)
     whole = np.array(labels.shape[::-1], float)
-    low, high = np.log(settings.side)
-    smallest = max(settings.scale[0], settings.coverage * float((view / whole).max()))
-    scale = float(np.exp(random.uniform(low, high)) / side)
-    scale = min(max(scale, smallest), max(settings.scale[1], smallest))
     centre = np.array([box[0] + box[2], box[1] + box[3]]) / 2
     to = (0.5 + random.uniform(-settings.shift, settings.shift, 2)) * view
-    flip = bool(random.random() < settings.flip)
     seen = np.array([whole[0] - centre[0], centre[1]]) if flip else centre
     # Where the image's upper left corner comes to lie: far enough out, or its rest too far in.
     corner = to - seen * scale
@@ -162,12 +193,10 @@ def random_view(image: Image, labels: Labels, settings: ViewSettings, random: Ra
         scale,
         random.uniform(-settings.rotation, settings.rotation),
         flip=flip,
-        stretch=float(np.exp(random.uniform(-0.12, 0.12))),
+        stretch=float(np.exp(random.uniform(-settings.stretch, settings.stretch))),
     )
-    seen_view = warp(image, labels, matrix, settings.size)
-    return View(
-        jitter_colour(seen_view.image, settings.colour, random), seen_view.masks, seen_view.ids
-    )
+    warped = warp(image, labels, matrix, settings.size)
+    return View(jitter_colour(warped.image, settings.colour, random), warped.masks, warped.ids)
 
 
 def paste(view: View, other: View, random: Random) -> View:

@@ -35,3 +35,10 @@ def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, Any] | No
             "Choose another folder, or give the settings it was started with.",
         )
     return content
+
+
+def plain(value: Any) -> Any:
+    """Tuples as lists, as JSON has them, so that settings compare equal after a round trip."""
+    if isinstance(value, dict):
+        return {k: plain(v) for k, v in value.items()}
+    return [plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -5,7 +5,6 @@ This is also the parent training of the handcrafted baseline.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
@@ -20,9 +19,10 @@ from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN, Target
 from vosbench_eosvos.training import distributed
 from vosbench_eosvos.training.augmentation import View, ViewSettings, paste, random_view
-from vosbench_eosvos.training.checkpoint import load_checkpoint, save_checkpoint
+from vosbench_eosvos.training.checkpoint import load_checkpoint, plain, save_checkpoint
 from vosbench_eosvos.training.data import Corpus
 from vosbench_eosvos.training.progress import Bar, Log
+from vosbench_eosvos.training.schedule import warmup_cosine
 
 LOSSES = ("rpn_score", "rpn_box", "box_score", "box_delta", "mask")
 
@@ -58,13 +58,6 @@ class PretrainSettings:
     checkpoint_every: int = 200
     validate_every: int = 500
     seed: int = 0
-
-    def rate_factor(self, step: int) -> float:
-        """Warm-up, then cosine, at `step` of `steps`."""
-        if step < self.warmup:
-            return (step + 1) / self.warmup
-        done = (step - self.warmup) / max(1, self.steps - self.warmup)
-        return 0.5 * (1 + math.cos(math.pi * min(1.0, done)))
 
 
 class ImageSampler:
@@ -124,11 +117,12 @@ class Pretraining:
             },
         ]
         self._optimiser = torch.optim.AdamW(groups, lr=settings.rate, weight_decay=settings.decay)
-        self._identity = {
-            "model": model.config.to_dict(),
-            **{k: v for k, v in asdict(settings).items() if not k.endswith("_every")},
-        }
-        self._identity = _plain(self._identity)
+        self._identity = plain(
+            {
+                "model": model.config.to_dict(),
+                **{k: v for k, v in asdict(settings).items() if not k.endswith("_every")},
+            }
+        )
         self.step = 0
         self.seconds = 0.0
         self._resume()
@@ -190,7 +184,7 @@ class Pretraining:
             gradients.append(p.grad)
         distributed.all_reduce_sum([*gradients, totals])
         norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.settings.clip)
-        factor = self.settings.rate_factor(self.step)
+        factor = warmup_cosine(self.step, self.settings.steps, self.settings.warmup)
         for group in self._optimiser.param_groups:
             group["lr"] = group["rate"] * factor
         self._optimiser.step()
@@ -221,10 +215,3 @@ class Pretraining:
             "settings": self._identity,
         }
         LearnedOptimiser.create(self.model, "global", 1e-3, provenance).save(self.export, half=True)
-
-
-def _plain(value: Any) -> Any:
-    """Tuples as lists, as they come back from a checkpoint."""
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

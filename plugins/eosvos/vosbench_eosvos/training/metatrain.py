@@ -1,0 +1,369 @@
+"""Meta-training of e-OSVOS (NeurIPS 2020, sec. 3.1): learn theta0 and lambda over tasks.
+
+For each task: `inner_steps` SGD steps on one augmented frame, then the loss on another frame; its
+first-order gradient in closed form; RAdam over batches of tasks; learning rates clamped to >= 0.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import functional_call
+
+from vosbench_eosvos.learned import LearnedOptimiser, outer_gradients
+from vosbench_eosvos.model import MaskRCNN
+from vosbench_eosvos.training import distributed
+from vosbench_eosvos.training.checkpoint import load_checkpoint, plain, save_checkpoint
+from vosbench_eosvos.training.data import Corpus
+from vosbench_eosvos.training.pretrain import LOSSES
+from vosbench_eosvos.training.progress import Bar, Log
+from vosbench_eosvos.training.schedule import warmup_cosine
+from vosbench_eosvos.training.tasks import Task, TaskSampler, TaskSettings
+
+#: Scores of the present state on held-out sequences, by name; "score" is what selects.
+Validation = Callable[[LearnedOptimiser, MaskRCNN], dict[str, float]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class MetaSettings:
+    """How meta-training runs.
+
+    Attributes:
+        steps: meta steps. tasks: tasks a step.
+        inner_steps: SGD steps of the inner optimisation (the paper's T = 5).
+        rate: RAdam's learning rate for theta0. rate_rate: for lambda, in units of the initial
+            learning rate; 0 keeps lambda fixed (the per-dataset fine-tuning of theta0).
+        warmup: steps over which both rise; a cosine takes them to a tenth at the end.
+        decay: decoupled weight decay of theta0.
+        clip: largest norm of one task's gradient of theta0; its rates' gradient shrinks with it.
+        second_order: differentiate through the inner steps instead (slow, for comparison).
+        tasks_from: see `TaskSettings`.
+        checkpoint_every, validate_every: in steps.
+        seed: of every random draw.
+    """
+
+    steps: int = 400
+    tasks: int = 4
+    inner_steps: int = 5
+    rate: float = 5e-5
+    rate_rate: float = 0.02
+    warmup: int = 20
+    decay: float = 0.0
+    clip: float = 10.0
+    second_order: bool = False
+    tasks_from: TaskSettings = field(default_factory=TaskSettings)
+    checkpoint_every: int = 10
+    validate_every: int = 50
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class TaskResult:
+    """Gradients and losses of one task.
+
+    Attributes:
+        theta, rates: outer gradients by name.
+        before, inner, outer: training loss at the first and last inner step, test loss (all its
+            parts, in the order of `LOSSES`).
+    """
+
+    theta: dict[str, Tensor]
+    rates: dict[str, Tensor]
+    before: float
+    inner: float
+    outer: Tensor
+
+
+def solve_task(
+    model: MaskRCNN,
+    learned: LearnedOptimiser,
+    task: Task,
+    steps: int,
+    *,
+    second_order: bool = False,
+) -> TaskResult:
+    """Inner optimisation and outer gradient of one task. Draws RoIs from torch's generator."""
+    if second_order:
+        return _solve_second_order(model, learned, task, steps)
+    params = learned.initial_parameters()
+    depth = model.frozen_depth(params)
+    with torch.no_grad():
+        features = model(task.train_image, stop=depth)
+    total = {n: torch.zeros_like(p) for n, p in params.items()}
+    trace = []
+    for _ in range(steps):
+        loss = _sum(functional_call(model, params, (features, [task.train_target])))
+        grads = _gradients(loss, params)
+        for n, g in grads.items():
+            total[n] += g
+        params = learned.step(params, grads)
+        trace.append(float(loss.detach()))
+    losses = functional_call(model, params, (task.test_image, [task.test_target]))
+    outer = _gradients(_sum(losses), params)
+    theta, rates = outer_gradients(learned, total, outer)
+    parts = torch.stack([losses[k].detach() for k in LOSSES])
+    return TaskResult(theta, rates, trace[0] if trace else 0.0, trace[-1] if trace else 0.0, parts)
+
+
+def _solve_second_order(
+    model: MaskRCNN, learned: LearnedOptimiser, task: Task, steps: int
+) -> TaskResult:
+    start = learned.initial_parameters()
+    held = {n: r.detach().clone().requires_grad_() for n, r in learned.rates.items()}
+    through = LearnedOptimiser(
+        learned.config, learned.level, learned.state, held, {}, learned.learning
+    )
+    params: dict[str, Tensor] = dict(start)
+    trace = []
+    for _ in range(steps):
+        loss = _sum(functional_call(model, params, (task.train_image, [task.train_target])))
+        grads = torch.autograd.grad(
+            loss,
+            list(params.values()),
+            create_graph=True,
+            materialize_grads=True,
+            allow_unused=True,
+        )
+        params = {
+            n: p - through.rate(n) * g for (n, p), g in zip(params.items(), grads, strict=True)
+        }
+        trace.append(float(loss.detach()))
+    losses = functional_call(model, params, (task.test_image, [task.test_target]))
+    found = _gradients(_sum(losses), {**start, **{f"rate {n}": r for n, r in held.items()}})
+    parts = torch.stack([losses[k].detach() for k in LOSSES])
+    return TaskResult(
+        {n: found[n] for n in start},
+        {n: found[f"rate {n}"] for n in held},
+        trace[0] if trace else 0.0,
+        trace[-1] if trace else 0.0,
+        parts,
+    )
+
+
+def _sum(losses: dict[str, Tensor]) -> Tensor:
+    return torch.stack(list(losses.values())).sum()
+
+
+def _gradients(loss: Tensor, params: dict[str, Tensor]) -> dict[str, Tensor]:
+    grads = torch.autograd.grad(
+        loss, list(params.values()), allow_unused=True, materialize_grads=True
+    )
+    return dict(zip(params, grads, strict=True))
+
+
+def search_rate(
+    model: MaskRCNN,
+    learned: LearnedOptimiser,
+    corpus: Corpus,
+    settings: MetaSettings,
+    candidates: Sequence[float],
+    *,
+    tasks: int = 12,
+) -> dict[float, float]:
+    """Mean test loss over `tasks` training tasks for each single learning rate.
+
+    Rates whose loss is not finite get infinity.
+    """
+    sampler = TaskSampler(corpus, settings.tasks_from)
+    sums = torch.zeros(len(candidates))
+    for unit in distributed.own_units(tasks):
+        seed = distributed.seed_unit(settings.seed + 1, 0, unit)
+        task = sampler.task(np.random.default_rng(seed))
+        for i, rate in enumerate(candidates):
+            torch.manual_seed(seed)
+            trial = LearnedOptimiser.create(model, "global", rate)
+            trial.state = learned.state
+            result = solve_task(model, trial, task, settings.inner_steps)
+            sums[i] += result.outer.sum() / tasks
+    distributed.all_reduce_sum([sums])
+    return {
+        r: float(v) if np.isfinite(v) else float("inf")
+        for r, v in zip(candidates, sums.tolist(), strict=True)
+    }
+
+
+class MetaTraining:
+    """A run in a folder: `checkpoint.pt`, `losses.csv`, `validation.csv`, the last and the best
+    state as `last.safetensors` and `best.safetensors`."""
+
+    def __init__(
+        self,
+        learned: LearnedOptimiser,
+        corpus: Corpus,
+        settings: MetaSettings,
+        folder: Path,
+        *,
+        validation: Validation | None = None,
+        bf16: bool = False,
+    ) -> None:
+        self.learned = learned
+        self.settings = settings
+        self.folder = folder
+        self.model = learned.build_model()
+        self.model.bf16 = bf16
+        self.step = 0
+        self.seconds = 0.0
+        self.best = -np.inf
+        self._validation = validation
+        self._sampler = TaskSampler(corpus, settings.tasks_from)
+        self._theta = {n: learned.state[n] for n in learned.learning}
+        typical = float(torch.cat([r.reshape(-1) for r in learned.rates.values()]).median())
+        self._optimiser = torch.optim.RAdam(
+            [
+                {
+                    "params": list(self._theta.values()),
+                    "rate": settings.rate,
+                    "weight_decay": settings.decay,
+                },
+                {"params": list(learned.rates.values()), "rate": settings.rate_rate * typical},
+            ],
+            lr=settings.rate,
+            decoupled_weight_decay=True,
+        )
+        self._identity = plain(
+            {
+                "model": learned.config.to_dict(),
+                "level": learned.level,
+                **{k: v for k, v in asdict(settings).items() if not k.endswith("_every")},
+            }
+        )
+        self._resume()
+
+    def _resume(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        stored = load_checkpoint(self.folder / "checkpoint.pt", self._identity)
+        if stored is None:
+            return
+        with torch.no_grad():
+            for name, value in stored["theta"].items():
+                self._theta[name].copy_(value)
+            for name, value in stored["rates"].items():
+                self.learned.rates[name].copy_(value)
+        self._optimiser.load_state_dict(stored["optimiser"])
+        self.step, self.seconds, self.best = stored["step"], stored["seconds"], stored["best"]
+
+    def run(self) -> None:
+        """Train to the last step, from wherever the folder's checkpoint left off."""
+        lead = distributed.rank() == 0
+        columns = ("before", "inner", "outer", *LOSSES, "norm", "failed", "seconds")
+        losses = Log(self.folder, "losses", columns, start=self.step) if lead else None
+        self._scores: Log | None = None
+        if self.step == 0:
+            self._validate(lead)
+        with Bar("metatrain", self.settings.steps, done=self.step, quiet=not lead) as bar:
+            while self.step < self.settings.steps:
+                start = time.monotonic()
+                values = self.advance()
+                self.seconds += time.monotonic() - start
+                values["seconds"] = self.seconds
+                if losses is not None:
+                    losses.write(self.step, values)
+                    bar.update(self.step, f"outer {values['outer']:.3f}")
+                last = self.step == self.settings.steps
+                if last or self.step % self.settings.validate_every == 0:
+                    self._validate(lead)
+                if lead and (last or self.step % self.settings.checkpoint_every == 0):
+                    self._save()
+
+    def advance(self) -> dict[str, float]:
+        """One meta step; returns the mean losses over its tasks."""
+        count = self.settings.tasks
+        theta = {n: torch.zeros_like(p) for n, p in self._theta.items()}
+        rates = {n: torch.zeros_like(r) for n, r in self.learned.rates.items()}
+        values = torch.zeros(5 + len(LOSSES))
+        for unit in distributed.own_units(count):
+            seed = distributed.seed_unit(self.settings.seed, self.step, unit)
+            task = self._sampler.task(np.random.default_rng(seed))
+            torch.manual_seed(seed)
+            result = solve_task(
+                self.model,
+                self.learned,
+                task,
+                self.settings.inner_steps,
+                second_order=self.settings.second_order,
+            )
+            norm = float(torch.cat([g.reshape(-1) for g in result.theta.values()]).norm())
+            if not np.isfinite(norm) or not result.outer.isfinite().all():
+                values[4] += 1  # a diverged task teaches nothing
+                continue
+            share = min(1.0, self.settings.clip / max(norm, 1e-12)) / count
+            for n, g in result.theta.items():
+                theta[n] += share * g
+            for n, g in result.rates.items():
+                rates[n] += share * g
+            outer = float(result.outer.sum())
+            head = torch.tensor([result.before, result.inner, outer, norm, 0.0])
+            values += torch.cat([head, result.outer])
+        distributed.all_reduce_sum([*theta.values(), *rates.values(), values])
+        factor = warmup_cosine(self.step, self.settings.steps, self.settings.warmup, floor=0.1)
+        for group in self._optimiser.param_groups:
+            group["lr"] = group["rate"] * factor
+        for tensors, grads in ((self._theta, theta), (self.learned.rates, rates)):
+            for n, t in tensors.items():
+                t.grad = grads[n]
+        self._optimiser.step()
+        for rate in self.learned.rates.values():
+            rate.clamp_(min=0)
+            rate.grad = None
+        for t in self._theta.values():
+            t.grad = None
+        self.step += 1
+        solved = max(1.0, count - float(values[4]))
+        before, inner, outer, norm, failed, *parts = values.tolist()
+        return {
+            "before": before / solved,
+            "inner": inner / solved,
+            "outer": outer / solved,
+            "norm": norm / solved,
+            "failed": failed,
+            **{k: v / solved for k, v in zip(LOSSES, parts, strict=True)},
+        }
+
+    def _validate(self, lead: bool) -> None:
+        if self._validation is None:
+            return
+        start = time.monotonic()
+        scores = self._validation(self.learned, self.model)
+        if not lead:
+            return
+        if self._scores is None:
+            self._scores = Log(
+                self.folder, "validation", (*scores, "took", "seconds"), start=self.step
+            )
+        took = time.monotonic() - start
+        self._scores.write(self.step, {**scores, "took": took, "seconds": self.seconds})
+        if scores["score"] > self.best:
+            self.best = scores["score"]
+            self._export("best")
+
+    def _export(self, name: str) -> None:
+        self.learned.provenance = {
+            **{k: v for k, v in self.learned.provenance.items() if k != "meta"},
+            "meta": {
+                "steps": self.step,
+                "seconds": round(self.seconds),
+                "validation": self.best if np.isfinite(self.best) else None,
+                "settings": self._identity,
+            },
+        }
+        self.learned.save(self.folder / f"{name}.safetensors", half=True)
+
+    def _save(self) -> None:
+        content: dict[str, Any] = {
+            "settings": self._identity,
+            "theta": self._theta,
+            "rates": self.learned.rates,
+            "optimiser": self._optimiser.state_dict(),
+            "step": self.step,
+            "seconds": self.seconds,
+            "best": float(self.best),
+        }
+        save_checkpoint(self.folder / "checkpoint.pt", content)
+        self._export("last")
