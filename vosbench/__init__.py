@@ -7,7 +7,7 @@ What a plugin author needs is importable from here; names that need numpy load o
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
 from vosbench.hookspecs import hookimpl
@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset, DatasetSpec, Sequence
     from vosbench.types import Context, Frame, Prediction, Targets, Tracker
 
-__version__ = version("vosbench")
+try:
+    __version__ = version("vosbench")
+except PackageNotFoundError:  # a tracker's own environment, which borrows this package
+    __version__ = ""
 __all__ = [
     "Capabilities",
     "Context",

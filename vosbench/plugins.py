@@ -6,6 +6,7 @@ group `vosbench`; a file given by `--plugin` is imported from its path under a p
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import importlib.util
 import inspect
@@ -53,7 +54,7 @@ class PluginInfo:
     Attributes:
         name: entry point name or file stem.
         source: where it comes from: distribution name, or file path.
-        version: of the distribution; "" for files.
+        version: of the distribution; for a file the start of its SHA-256.
         provides: kind ("trackers", "datasets", ...) -> names that it registered.
         problem: traceback text if it is broken, "disabled" if the user switched it off, else "".
         reason: the problem in one line, "" if there is none.
@@ -78,6 +79,7 @@ class Plugins:
     Attributes:
         trackers, datasets, metrics, executors, exporters, commands: what is registered, by name.
         infos: one record per plugin, broken ones included.
+        files, disabled: as given, so that a worker process can load the same.
     """
 
     def __init__(
@@ -96,7 +98,8 @@ class Plugins:
         self.infos: list[PluginInfo] = []
         self._manager = pluggy.PluginManager(PROJECT)
         self._manager.add_hookspecs(RegistrationHooks)
-        self._disabled = frozenset(disabled)
+        self.files = tuple(Path(path).resolve() for path in files)
+        self.disabled = tuple(disabled)
         for module in BUILT_INS:
             self._add(PluginInfo(module, PROJECT), lambda m=module: importlib.import_module(m))  # type: ignore[misc]
         if entry_points:
@@ -108,12 +111,22 @@ class Plugins:
                     entry.name, dist.name if dist else "?", dist.version if dist else ""
                 )
                 self._add(info, entry.load)
-        for path in files:
-            self._add(PluginInfo(path.stem, str(path)), lambda p=path: load_file(p))  # type: ignore[misc]
+        for path in self.files:
+            info = PluginInfo(path.stem, str(path), _file_version(path))
+            self._add(info, lambda p=path: load_file(p))  # type: ignore[misc]
 
     def tracker(self, name: str) -> TrackerSpec:
         """The tracker called `name`. Raises PluginError listing near names if there is none."""
         return _lookup(self.trackers, name, "tracker", "vosbench trackers", self.broken)
+
+    def provider(self, kind: str, name: str) -> PluginInfo:
+        """The plugin that registered `name` among the `kind` ("trackers", ...)."""
+        return next(info for info in self.infos if name in info.provides.get(kind, ()))
+
+    def observers(self) -> list[Any]:
+        """Plugins with session hooks of their own: they watch every sequence."""
+        hooks = ("sequence_started", "sequence_finished")
+        return [p for p in self._manager.get_plugins() if any(hasattr(p, hook) for hook in hooks)]
 
     @property
     def broken(self) -> list[PluginInfo]:
@@ -127,7 +140,7 @@ class Plugins:
 
     def _add(self, info: PluginInfo, load: Callable[[], Any]) -> None:
         self.infos.append(info)
-        if info.name in self._disabled:
+        if info.name in self.disabled:
             info.problem = info.reason = "disabled"
             return
         try:
@@ -206,6 +219,10 @@ def load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _file_version(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 
 def resolve_factory(factory: str | Callable[..., Any]) -> Callable[..., Any]:

@@ -1,0 +1,393 @@
+"""Plans a run, carries it out by an executor, keeps its books.
+
+runs = run(plugins, dataset, "flow", results=Path("results"))
+runs[0].timing()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vosbench.datasets.base import Dataset
+from vosbench.errors import DatasetError, PluginError, RunError, UsageError
+from vosbench.executors import Executor, Job, Plan
+from vosbench.executors.process import WorkerProcess
+from vosbench.machine import Load, cores
+from vosbench.plugins import resolve_factory
+from vosbench.specs import OptionValue, TrackerSpec
+from vosbench.store import Run, RunRecord, SequenceRecord, run_name
+
+if TYPE_CHECKING:
+    from vosbench.plugins import Plugins
+
+
+class Progress:
+    """What a run tells its user; every method may be left as it is.
+
+    Example:
+        class Count(Progress):
+            def finished(self, record): print(record.sequence, record.status)
+    """
+
+    def begin(self, run: Run, sequences: Sequence[str], frames: int) -> None:
+        """A run starts with these sequences still to do, of so many frames together."""
+
+    def started(self, sequence: str, frames: int) -> None:
+        """A sequence starts."""
+
+    def called(self, sequence: str, call: str, frame: int) -> None:
+        """The tracker is being called for a frame."""
+
+    def finished(self, record: SequenceRecord) -> None:
+        """A sequence is done or has failed."""
+
+
+def find_tracker(plugins: Plugins, name: str, python: str = "") -> TrackerSpec:
+    """The declaration of tracker `name`, asked for in the environment of `python` if given.
+
+    Raises:
+        PluginError: there is no such tracker.
+        UsageError: `python` is no usable interpreter.
+    """
+    if not python:
+        return plugins.tracker(name)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Plan(
+            tracker=name,
+            options={},
+            seed=0,
+            device="cpu",
+            python=python,
+            plugin_files=plugins.files,
+            disabled=plugins.disabled,
+            timeout=120,
+            log=Path(folder, "log.txt"),
+            scratch=Path(folder),
+        )
+        with WorkerProcess(plan) as worker:
+            return worker.describe()
+
+
+def run(
+    plugins: Plugins,
+    dataset: Dataset,
+    tracker: str | TrackerSpec,
+    *,
+    results: Path,
+    options: Mapping[str, str] | None = None,
+    sequences: Iterable[str] = (),
+    seed: int = 0,
+    device: str = "auto",
+    jobs: int = 1,
+    snapshots: Mapping[str, Sequence[str]] | None = None,
+    fresh: bool = False,
+    timeout: float = 600.0,
+    python: str = "",
+    executor: str = "local",
+    progress: Progress | None = None,
+) -> list[Run]:
+    """Run one tracker over a dataset, or go on with such a run; what is done stays.
+
+    Args:
+        dataset: whole; `sequences` names the part to run (all if empty).
+        options: given options as text; what equals the default counts as not given.
+        device: "cpu", "cuda", "cuda:1", ..., or "auto".
+        jobs: sequences at once, each in its own process with its share of the cores.
+        snapshots: option -> values answered in the same run, for options that the tracker lists in
+            `Capabilities.snapshots`. Give the value that takes longest in `options`. Each further
+            value becomes a run directory of its own, as if run with that option, its times derived.
+        fresh: discard what is there.
+        timeout: seconds that one call of the tracker may take.
+        python: interpreter of another environment in which the tracker is installed.
+        executor: name of a registered executor.
+
+    Returns:
+        The run, then one for each further value of `snapshots`. Failed sequences are in
+        `Run.sequences()`; `Run.complete` says whether there are none.
+
+    Raises:
+        UsageError: an option, device or snapshot that does not fit the tracker.
+        PluginError: the tracker cannot be loaded.
+        RunError: the run directory is in use, or holds a run of something else.
+    """
+    spec = tracker if isinstance(tracker, TrackerSpec) else find_tracker(plugins, tracker, python)
+    if jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, not {jobs}")
+    if timeout <= 0:
+        raise UsageError(f"--timeout must be above 0 seconds, not {timeout:g}")
+    _check_device(spec, device)
+    values = spec.resolve_options(options or {})
+    asked = _resolve_snapshots(spec, snapshots or {})
+    wanted = _wanted(dataset, sequences)
+    books = {
+        name: _Book.of(results, dataset, spec, values | change, seed, python)
+        for name, change in _variants(values, asked).items()
+    }
+    with contextlib.ExitStack() as stack:
+        for book in books.values():
+            stack.enter_context(book.run.locked())
+            book.begin(dataset, wanted, fresh)
+        todo = [s for s in wanted if any(s not in book.done for book in books.values())]
+        main = books[""].run
+        scratch = main.folder / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        plan = Plan(
+            tracker=spec.name,
+            options=values,
+            seed=seed,
+            device=device,
+            snapshots=asked,
+            jobs=jobs,
+            threads=_threads(jobs),
+            timeout=timeout,
+            python=python,
+            plugin_files=plugins.files,
+            disabled=plugins.disabled,
+            log=main.folder / "log.txt",
+            scratch=scratch,
+        )
+        clerk = _Clerk(books, jobs, progress or Progress())
+        if todo:
+            todo_jobs = [_job(dataset, name, books) for name in todo]
+            frames = sum(len(job.sequence) for job in todo_jobs)
+            clerk.progress.begin(main, todo, frames)
+            _make_executor(plugins, executor).run(plan, todo_jobs, clerk)
+        for book in books.values():
+            book.finish()
+    return [book.run for book in books.values()]
+
+
+class _Book:
+    """One run directory and what must hold for it."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.done: set[str] = set()
+
+    @classmethod
+    def of(
+        cls,
+        results: Path,
+        dataset: Dataset,
+        spec: TrackerSpec,
+        values: Mapping[str, OptionValue],
+        seed: int,
+        python: str,
+    ) -> _Book:
+        defaults = spec.resolve_options({})
+        changed = {key: value for key, value in values.items() if value != defaults[key]}
+        record = RunRecord(
+            tracker=spec.name,
+            dataset=dataset.name,
+            options=dict(values),
+            changed=changed,
+            seed=seed,
+            device="",
+            fingerprint="",
+            protocol=dataset.protocol,
+            sequences=[],
+            python=python,
+        )
+        return cls(Run(results / dataset.name / run_name(spec.name, changed, seed), record))
+
+    def begin(self, dataset: Dataset, wanted: Sequence[str], fresh: bool) -> None:
+        """Take up what is there, or discard it."""
+        run, record = self.run, self.run.record
+        if fresh:
+            for part in ("masks", "sequences", "scores", "scratch"):
+                shutil.rmtree(run.folder / part, ignore_errors=True)
+            for file in ("run.json", "log.txt"):
+                (run.folder / file).unlink(missing_ok=True)
+        names = set(wanted)
+        if (run.folder / "run.json").exists():
+            old = Run.open(run.folder)
+            self.done = set(old.done())
+            if self.done:
+                self._check(dataset, old.record)
+                names |= set(old.record.sequences)
+                old.record.python = record.python
+                run.record = record = old.record
+        record.sequences = [s.name for s in dataset.sequences if s.name in names]
+        record.fingerprint = _fingerprint(dataset, record.sequences)
+
+    def _check(self, dataset: Dataset, old: RunRecord) -> None:
+        """Refuse to go on with a run of other data or options."""
+        known = {sequence.name for sequence in dataset.sequences}
+        if not known.issuperset(old.sequences) or (
+            _fingerprint(dataset, old.sequences) != old.fingerprint
+        ):
+            self.refuse("the dataset's files have changed since (its fingerprint differs)")
+        for key in ("tracker", "options", "seed", "protocol"):
+            before, now = getattr(old, key), getattr(self.run.record, key)
+            if before != now:
+                self.refuse(f"it was made with {key} {before!r}, this is {now!r}")
+
+    def agree(self, key: str, now: Mapping[str, str]) -> None:
+        """Note versions or files; refuse if the done sequences came from others."""
+        noted: dict[str, str] = getattr(self.run.record, key)
+        for name, value in now.items():
+            if self.done and noted.get(name, value) != value:
+                self.refuse(f"{name} was {noted[name][:12]}, it is {value[:12]} now")
+        noted.update(now)
+
+    def refuse(self, why: str) -> None:
+        raise RunError(
+            f"{self.run.folder} holds another run: {why}",
+            "--fresh discards it; --results keeps this one elsewhere.",
+        )
+
+    def finish(self) -> None:
+        record = self.run.record
+        complete = set(self.run.done()) == set(record.sequences)
+        record.status = "complete" if complete else "partial"
+        record.finished = _now()
+        self.run.save()
+
+
+class _Clerk:
+    """Hears what the executor reports and writes it down."""
+
+    def __init__(
+        self,
+        books: Mapping[str, _Book],
+        jobs: int,
+        progress: Progress,
+    ) -> None:
+        self.progress = progress
+        self._books = books
+        self._jobs = jobs
+        self._load = Load()
+
+    def ready(self, info: Mapping[str, Any]) -> None:
+        from vosbench import __version__
+
+        for book in self._books.values():
+            record = book.run.record
+            if book.done and record.device != info["device"]:
+                book.refuse(f"it was made on {record.device}, this is {info['device']}")
+            record.device = info["device"]
+            record.plugin = info["plugin"]
+            plugin = {record.plugin: info["versions"][record.plugin]}
+            book.agree("versions", plugin)
+            book.agree("files", info["files"])
+            record.versions |= {**info["versions"], "vosbench": __version__}
+            record.hardware = info["hardware"]
+            record.jobs = self._jobs
+            record.status = "running"
+            record.started = record.started or _now()
+            book.run.save()
+
+    def started(self, job: Job) -> None:
+        for variant in job.masks:
+            self._books[variant].run.clear_sequence(job.sequence.name)
+        self.progress.started(job.sequence.name, len(job.sequence))
+
+    def called(self, job: Job, call: str, frame: int) -> None:
+        self.progress.called(job.sequence.name, call, frame)
+
+    def finished(self, job: Job, record: SequenceRecord, info: Mapping[str, Any]) -> None:
+        shared = self._load.shared(self._jobs)
+        for variant in job.masks:
+            book = self._books[variant]
+            run = book.run
+            if record.status == "done":
+                book.agree("files", info["files"])
+                run.record.versions |= info["versions"]
+                run.record.wrapped = run.record.wrapped or info["wrapped"]
+                run.record.shared_machine |= shared
+                run.record.derived_timing |= len(self._books) > 1
+                run.save()
+            own = record
+            if record.status == "done" and len(self._books) > 1:
+                own = record.as_variant(variant, len(self._books))
+            run.save_sequence(own)
+        self.progress.finished(record)
+
+
+def _job(dataset: Dataset, name: str, books: Mapping[str, _Book]) -> Job:
+    masks = {
+        variant: book.run.masks / name for variant, book in books.items() if name not in book.done
+    }
+    return Job(sequence=dataset.sequence(name), masks=masks)
+
+
+def _wanted(dataset: Dataset, sequences: Iterable[str]) -> list[str]:
+    names = {dataset.sequence(name).name for name in sequences}
+    wanted = [s.name for s in dataset.sequences if not names or s.name in names]
+    for name in wanted:
+        if Path(name).name != name:
+            raise DatasetError(f"dataset {dataset.name}: sequence name {name!r} is no file name")
+    if not wanted:
+        raise DatasetError(f"dataset {dataset.name} has no sequences")
+    return wanted
+
+
+def _fingerprint(dataset: Dataset, sequences: Sequence[str]) -> str:
+    """Of the named part."""
+    names = set(sequences)
+    part = tuple(s for s in dataset.sequences if s.name in names)
+    return replace(dataset, sequences=part).fingerprint()
+
+
+def _resolve_snapshots(
+    spec: TrackerSpec, snapshots: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[OptionValue, ...]]:
+    resolved = {}
+    for name, texts in snapshots.items():
+        if name not in spec.capabilities.snapshots:
+            can = ", ".join(spec.capabilities.snapshots) or "no option"
+            raise UsageError(
+                f"tracker {spec.name} cannot answer several values of {name!r} in one run",
+                f"It can for: {can}.",
+            )
+        parsed = [spec.resolve_options({name: text})[name] for text in texts]
+        resolved[name] = tuple(dict.fromkeys(parsed))
+    return resolved
+
+
+def _variants(
+    values: Mapping[str, OptionValue], snapshots: Mapping[str, tuple[OptionValue, ...]]
+) -> dict[str, dict[str, OptionValue]]:
+    """Variant name, as `Prediction.variants` has it -> the option that it changes."""
+    variants: dict[str, dict[str, OptionValue]] = {"": {}}
+    for option, wanted in snapshots.items():
+        for value in wanted:
+            if value != values[option]:
+                variants[f"{option}={value}"] = {option: value}
+    return variants
+
+
+def _check_device(spec: TrackerSpec, device: str) -> None:
+    kind = device.partition(":")[0]
+    if kind not in ("auto", *spec.capabilities.devices):
+        can = ", ".join(spec.capabilities.devices)
+        raise UsageError(f"--device {device}: tracker {spec.name} runs on {can}")
+
+
+def _threads(jobs: int) -> int:
+    """Torch threads of a worker: its share of the cores, or OMP_NUM_THREADS if the user set it."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else max(1, cores() // jobs)
+
+
+def _make_executor(plugins: Plugins, name: str) -> Executor:
+    if name not in plugins.executors:
+        raise PluginError(
+            f"there is no executor called {name!r}", f"There are: {', '.join(plugins.executors)}."
+        )
+    executor: Executor = resolve_factory(plugins.executors[name].factory)()
+    return executor
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

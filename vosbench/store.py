@@ -1,0 +1,359 @@
+"""The run directory: what was run, its masks, how long each sequence took. Atomic and resumable.
+
+run.json                         RunRecord
+masks/<sequence>/<frame>.png     one per output frame
+sequences/<sequence>.json        SequenceRecord, written last: its presence says "done" or "failed"
+scores/                          written by the evaluation
+log.txt                          what the tracker printed and logged
+scratch/                         while it runs
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import shutil
+import statistics
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Literal, Self
+
+from vosbench.errors import RunError
+from vosbench.specs import OptionValue
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SequenceRecord:
+    """What happened to one sequence; times in seconds.
+
+    Attributes:
+        sequence: its name.
+        status: "done" or "failed".
+        error: what went wrong, naming call and frame; "" if done.
+        traceback: of the failure, or what the process printed last.
+        frames: frames of the sequence, the first included.
+        objects: objects tracked.
+        load_seconds: loading the tracker, once per process.
+        init_seconds: all `init` calls.
+        track_seconds: one per tracked frame.
+        update_seconds: one per `update` call.
+        total_seconds: init, track and update together.
+        marks: snapshot -> seconds of `init` at which it was ready.
+        peak_memory_bytes: resident memory of the tracker's process.
+        peak_device_memory_bytes: allocated on the accelerator; 0 on CPU.
+    """
+
+    sequence: str
+    status: Literal["done", "failed"]
+    error: str = ""
+    traceback: str = ""
+    frames: int = 0
+    objects: int = 0
+    load_seconds: float = 0.0
+    init_seconds: float = 0.0
+    track_seconds: tuple[float, ...] = ()
+    update_seconds: tuple[float, ...] = ()
+    total_seconds: float = 0.0
+    marks: Mapping[str, float] = field(default_factory=dict)
+    peak_memory_bytes: int = 0
+    peak_device_memory_bytes: int = 0
+
+    @classmethod
+    def success(cls, sequence: str, measured: Mapping[str, Any]) -> Self:
+        """From what the worker measured; keys are attribute names, others are ignored."""
+        names = {f.name for f in dataclasses.fields(cls)}
+        values = {k: v for k, v in measured.items() if k in names}
+        values["track_seconds"] = tuple(values["track_seconds"])
+        values["update_seconds"] = tuple(values["update_seconds"])
+        total = values["init_seconds"] + sum(values["track_seconds"] + values["update_seconds"])
+        return cls(**{**values, "sequence": sequence, "status": "done", "total_seconds": total})
+
+    @classmethod
+    def failure(cls, sequence: str, error: str, traceback: str = "") -> Self:
+        return cls(sequence=sequence, status="failed", error=error, traceback=traceback)
+
+    def as_variant(self, name: str, answers: int) -> Self:
+        """The record of one of `answers` answers (the variants and the tracker's own) that came
+        from one run: `init` until its mark, and an equal share of tracking and updates.
+
+        The tracker's own answer is the variant "".
+        """
+        share = 1.0 / answers
+        values = {
+            "init_seconds": self.marks.get(name, self.init_seconds),
+            "track_seconds": tuple(t * share for t in self.track_seconds),
+            "update_seconds": tuple(t * share for t in self.update_seconds),
+            "marks": {},
+        }
+        return self.success(self.sequence, {**dataclasses.asdict(self), **values})
+
+
+@dataclass(slots=True, kw_only=True)
+class RunRecord:
+    """What was run (run.json).
+
+    Attributes:
+        tracker, dataset: names.
+        options: every option with its value; changed: those that differ from the defaults.
+        seed: applied before each sequence.
+        device: that it ran on.
+        fingerprint: `Dataset.fingerprint()` of `sequences`.
+        protocol: the dataset's evaluation protocol.
+        sequences: names asked for so far, in the dataset's order.
+        versions: package or plugin -> version; plugin is the plugin that registers the tracker.
+        files: file that the result depends on -> SHA-256.
+        hardware: cpu, cores, threads, memory_bytes, accelerator, system.
+        python: interpreter that the tracker lives in; "" for our own.
+        jobs: workers at once.
+        shared_machine: other programs, or the run's own workers, took CPU time from it, so that
+            its speed is not the tracker's alone.
+        derived_timing: at least one sequence was one of several answers of one run.
+        wrapped: how missing capabilities were made up for; "" where nothing was missing.
+        started, finished: ISO 8601, UTC.
+        status: "running" (or interrupted), "complete", or "partial" if sequences failed.
+    """
+
+    tracker: str
+    dataset: str
+    options: dict[str, OptionValue]
+    changed: dict[str, OptionValue]
+    seed: int
+    device: str
+    fingerprint: str
+    protocol: str
+    sequences: list[str]
+    plugin: str = ""
+    versions: dict[str, str] = field(default_factory=dict)
+    files: dict[str, str] = field(default_factory=dict)
+    hardware: dict[str, Any] = field(default_factory=dict)
+    python: str = ""
+    jobs: int = 1
+    shared_machine: bool = False
+    derived_timing: bool = False
+    wrapped: str = ""
+    started: str = ""
+    finished: str = ""
+    status: Literal["running", "complete", "partial"] = "running"
+    format: int = FORMAT
+
+    @property
+    def name(self) -> str:
+        """The run's name: the tracker's, and what was changed."""
+        return run_name(self.tracker, self.changed, self.seed)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """How fast a run was, over its done sequences; seconds, frames per second, bytes.
+
+    Attributes:
+        init_seconds: median over sequences.
+        frame_median, frame_p95: of the steady state: `track`, with its `update` where there is
+            one, per tracked frame.
+        fps: frames of all sequences / everything the tracker took, init and updates included:
+            the figure that papers of fine-tuning methods quote.
+        object_fps: the same with each frame counted once per object.
+        update_seconds: median of an `update` call; 0 without updates.
+        peak_memory_bytes, peak_device_memory_bytes: largest over sequences.
+        comparable: the machine was not shared and the times are measured, not derived.
+    """
+
+    init_seconds: float
+    frame_median: float
+    frame_p95: float
+    fps: float
+    object_fps: float
+    update_seconds: float
+    peak_memory_bytes: int
+    peak_device_memory_bytes: int
+    comparable: bool
+
+
+@dataclass(slots=True)
+class Run:
+    """A run directory.
+
+    Attributes:
+        folder: where it is.
+        record: what was run.
+    """
+
+    folder: Path
+    record: RunRecord
+
+    @classmethod
+    def open(cls, folder: Path) -> Self:
+        """The run in `folder`. Raises RunError if there is none or it cannot be read."""
+        path = folder / "run.json"
+        try:
+            raw = json.loads(path.read_text(encoding="utf-8"))
+            if raw.get("format") != FORMAT:
+                raise ValueError(
+                    f"its format is {raw.get('format')!r}, this program reads {FORMAT}"
+                )
+            return cls(folder, RunRecord(**raw))
+        except FileNotFoundError:
+            raise RunError(f"{folder} is not a run: it has no run.json") from None
+        except (OSError, ValueError, TypeError, AttributeError) as error:
+            raise RunError(
+                f"{path} cannot be read: {error}", "--fresh discards the run and starts again."
+            ) from None
+
+    @property
+    def name(self) -> str:
+        """As shown in tables: the folder's name."""
+        return self.folder.name
+
+    @property
+    def masks(self) -> Path:
+        """Folder of the masks, <sequence>/<frame>.png."""
+        return self.folder / "masks"
+
+    @property
+    def scores(self) -> Path:
+        """Folder of the scores."""
+        return self.folder / "scores"
+
+    @property
+    def complete(self) -> bool:
+        """Whether every sequence that was asked for is done."""
+        return self.record.status == "complete"
+
+    def sequences(self) -> dict[str, SequenceRecord]:
+        """What happened so far, by sequence, in the order asked for. Unreadable records count as
+        not there: the sequence is done again."""
+        found: dict[str, SequenceRecord] = {}
+        for name in self.record.sequences:
+            with contextlib.suppress(OSError, ValueError, TypeError):
+                raw = json.loads(self._sequence_path(name).read_text(encoding="utf-8"))
+                for key in ("track_seconds", "update_seconds"):
+                    raw[key] = tuple(raw[key])
+                found[name] = SequenceRecord(**raw)
+        return found
+
+    def done(self) -> list[str]:
+        """Names of the sequences that are done."""
+        return [name for name, record in self.sequences().items() if record.status == "done"]
+
+    def timing(self) -> Timing | None:
+        """How fast it was; None before the first sequence is done."""
+        records = [record for record in self.sequences().values() if record.status == "done"]
+        total = sum(record.total_seconds for record in records)
+        if not records or total <= 0:
+            return None
+        steady = sorted(seconds for record in records for seconds in _steady(record))
+        updates = [seconds for record in records for seconds in record.update_seconds]
+        return Timing(
+            init_seconds=statistics.median(record.init_seconds for record in records),
+            frame_median=statistics.median(steady) if steady else 0.0,
+            frame_p95=_percentile(steady, 0.95),
+            fps=sum(record.frames for record in records) / total,
+            object_fps=sum(record.frames * record.objects for record in records) / total,
+            update_seconds=statistics.median(updates) if updates else 0.0,
+            peak_memory_bytes=max(record.peak_memory_bytes for record in records),
+            peak_device_memory_bytes=max(record.peak_device_memory_bytes for record in records),
+            comparable=not (self.record.shared_machine or self.record.derived_timing),
+        )
+
+    def save(self) -> None:
+        """Write run.json."""
+        write_json(self.folder / "run.json", dataclasses.asdict(self.record))
+
+    def save_sequence(self, record: SequenceRecord) -> None:
+        """Note that a sequence is done or has failed; its masks are there by now."""
+        write_json(self._sequence_path(record.sequence), dataclasses.asdict(record))
+
+    def clear_sequence(self, name: str) -> Path:
+        """Forget a sequence, and the scores, which held with it; gives the folder for its masks,
+        empty."""
+        shutil.rmtree(self.scores, ignore_errors=True)
+        self._sequence_path(name).unlink(missing_ok=True)
+        folder = self.masks / name
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        return folder
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes out of the directory; the lock goes with the process that holds it,
+        however it ends. Raises RunError if another holds it."""
+        from filelock import FileLock, Timeout
+
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.folder / ".lock", blocking=False)
+        try:
+            lock.acquire()
+        except Timeout:
+            raise RunError(
+                f"another process is running {self.folder}",
+                "Wait for it, end it, or choose another folder by --results.",
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+
+    def _sequence_path(self, name: str) -> Path:
+        return self.folder / "sequences" / f"{name}.json"
+
+
+def run_name(tracker: str, changed: Mapping[str, OptionValue], seed: int) -> str:
+    """The run's folder name: tracker, `+key=value` for each changed option, sorted, `+seed=N`
+    where it is not 0.
+
+    Values that are no file names are shortened and told apart by a digest.
+
+    Example:
+        >>> run_name("eosvos", {"iterations": 10}, 1)
+        'eosvos+iterations=10+seed=1'
+    """
+    parts = [tracker, *(f"{key}={_file_name(changed[key])}" for key in sorted(changed))]
+    return "+".join([*parts, *([f"seed={seed}"] if seed else [])])
+
+
+def find_runs(results: Path, dataset: str | None = None) -> list[Run]:
+    """All runs under `results`, of one dataset or of all, by dataset and name. Folders that hold
+    no readable run are left out."""
+    runs = []
+    for path in sorted(results.glob(f"{dataset or '*'}/*/run.json")):
+        with contextlib.suppress(RunError):
+            runs.append(Run.open(path.parent))
+    return runs
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write `value` so that a reader sees the old or the new file, never half of one."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("w", encoding="utf-8") as stream:
+        json.dump(value, stream, indent=1)
+        stream.write("\n")
+        stream.flush()
+        os.fsync(stream.fileno())
+    part.replace(path)
+
+
+def _file_name(value: OptionValue) -> str:
+    text = str(value)
+    if re.fullmatch(r"[\w.,-]{1,60}", text, re.ASCII):
+        return text
+    short = re.sub(r"[^\w.,-]+", "_", text, flags=re.ASCII)[-40:]
+    return f"{short}~{sha256(text.encode()).hexdigest()[:8]}"
+
+
+def _steady(record: SequenceRecord) -> Iterator[float]:
+    updates = record.update_seconds or (0.0,) * len(record.track_seconds)
+    for track, update in zip(record.track_seconds, updates, strict=True):
+        yield track + update
+
+
+def _percentile(ordered: list[float], part: float) -> float:
+    """Nearest rank."""
+    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
