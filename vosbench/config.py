@@ -59,7 +59,9 @@ def load_config() -> Config:
 
 def data_roots(given: tuple[Path, ...] = ()) -> tuple[Path, ...]:
     """Folders that may hold datasets, in the order searched: `--data-root`, VOSBENCH_DATA (several
-    separated by the system's path separator), the configuration file."""
+    separated by the system's path separator), the configuration file, and last `datasets` in
+    `cache_path()`, where `vosbench datasets fetch` puts them if nothing else is set. Never empty.
+    """
     env = os.environ.get("VOSBENCH_DATA", "")
     from_env = tuple(Path(part).expanduser() for part in env.split(os.pathsep) if part)
-    return (*given, *from_env, *load_config().data_roots)
+    return (*given, *from_env, *load_config().data_roots, cache_path() / "datasets")

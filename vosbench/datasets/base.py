@@ -149,8 +149,8 @@ class DatasetSpec:
         summary: one line: what it is.
         load: called with the folder that `locate` found; returns the dataset or raises
             DatasetError.
-        locate: called with each data root in turn; the dataset's folder there, or None. For
-            datasets that are rendered (demo) it may create the folder.
+        locate: called with each data root in turn; the dataset's folder there, or None. Quick:
+            a dataset that is rendered (demo) names the folder and renders it when it is loaded.
         protocol: default evaluation protocol.
         count: number of sequences, 0 if unknown before it is opened.
         homepage: where it comes from.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vosbench.datasets import davis
+from vosbench.datasets import davis, demo
 from vosbench.datasets.base import DatasetSpec
 from vosbench.hookspecs import hookimpl
 
@@ -12,5 +12,6 @@ from vosbench.hookspecs import hookimpl
 @hookimpl
 def vosbench_register_datasets(register: Callable[[DatasetSpec], None]) -> None:
     """Add every dataset of this package by name."""
+    register(demo.spec())
     for spec in davis.specs():
         register(spec)
