@@ -1,1 +1,16 @@
-"""TBD."""
+"""For authors of trackers: a conformance suite, and small sequences to try a tracker on."""
+
+from __future__ import annotations
+
+from vosbench.testing.conformance import Case, Outcome, check_tracker, conformance_cases
+from vosbench.testing.synthetic import Synthetic, moving_discs, textured
+
+__all__ = [
+    "Case",
+    "Outcome",
+    "Synthetic",
+    "check_tracker",
+    "conformance_cases",
+    "moving_discs",
+    "textured",
+]

@@ -1,0 +1,300 @@
+"""The conformance suite finds what is wrong with a tracker, and nothing wrong with a sound one."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from vosbench.cli import main
+from vosbench.errors import PluginError, UsageError
+from vosbench.specs import Capabilities, Option, TrackerSpec
+from vosbench.testing import check_tracker, conformance_cases, moving_discs
+from vosbench.types import Prediction
+
+
+class Sound:
+    """Repeats the first masks; the faulty trackers below differ in one thing each."""
+
+    def __init__(self, ctx):
+        self.ctx = ctx
+
+    def init(self, frame, targets, ctx):
+        self.labels = np.zeros(frame.size, np.uint8)
+        self.add(targets)
+
+    def add(self, targets):
+        for obj, mask in targets.items():
+            self.labels[mask] = obj
+
+    def track(self, frame, targets, ctx):
+        self.add(targets)
+        return Prediction.from_labels(self.labels)
+
+
+class WrongShape(Sound):
+    def track(self, frame, targets, ctx):
+        super().track(frame, targets, ctx)
+        return Prediction.from_labels(self.labels[:-1])
+
+
+class EvenSizes(Sound):
+    def track(self, frame, targets, ctx):
+        super().track(frame, targets, ctx)
+        height, width = frame.size
+        return Prediction.from_labels(self.labels[: height // 2 * 2, : width // 2 * 2])
+
+
+class CountsIds(Sound):
+    """Numbers objects 1..N in order, whatever their ids are."""
+
+    def add(self, targets):
+        for obj, mask in enumerate(targets.values(), 1):
+            self.labels[mask] = obj
+
+
+class CannotAdd(Sound):
+    def track(self, frame, targets, ctx):
+        if targets:
+            raise NotImplementedError("new object")
+        return super().track(frame, targets, ctx)
+
+
+class NeedsArea(Sound):
+    def init(self, frame, targets, ctx):
+        super().init(frame, targets, ctx)
+        assert all(mask.sum() > 1 for mask in targets.values()), "mask too small"
+
+
+class NeedsBackground(Sound):
+    def init(self, frame, targets, ctx):
+        super().init(frame, targets, ctx)
+        if (self.labels != 0).all():
+            raise ValueError("no background to learn from")
+
+
+class NeedsFrames(Sound):
+    def close(self, ctx):
+        if not hasattr(self, "tracked"):
+            raise AttributeError("tracked")
+
+    def track(self, frame, targets, ctx):
+        self.tracked = True
+        return super().track(frame, targets, ctx)
+
+
+class Random(Sound):
+    """Draws from a generator that no seed reaches."""
+
+    def track(self, frame, targets, ctx):
+        super().track(frame, targets, ctx)
+        noise = np.random.default_rng().random(frame.size) < 0.5
+        return Prediction.from_labels(np.where(noise, self.labels, 0))
+
+
+class Remembers(Sound):
+    """Keeps the labels of the sequence before where the size fits."""
+
+    labels = None
+
+    def init(self, frame, targets, ctx):
+        self.seen = getattr(self, "seen", 0) + 1
+        super().init(frame, targets, ctx)
+        if self.seen > 2:
+            self.labels[:4] = 1
+
+
+class Peeks(Sound):
+    """Reads a frame that is yet to come, through what happens to be reachable."""
+
+    def track(self, frame, targets, ctx):
+        super().track(frame, targets, ctx)
+        future = frame.image.base[-1]
+        return Prediction.from_labels(np.where(future[..., 0] > 127, self.labels, 0))
+
+
+class WritesImage(Sound):
+    def init(self, frame, targets, ctx):
+        super().init(frame, targets, ctx)
+        frame.image[0] = 0
+
+
+class WritesMask(Sound):
+    def init(self, frame, targets, ctx):
+        super().init(frame, targets, ctx)
+        for mask in targets.values():
+            mask[:] = False
+
+
+def spec(factory, **capabilities) -> TrackerSpec:
+    options = (Option("steps", 1, "none are taken"),)
+    return TrackerSpec(
+        name="t",
+        factory=factory,
+        summary="",
+        options=options,
+        capabilities=Capabilities(**capabilities),
+    )
+
+
+def outcomes(tracker: TrackerSpec):
+    return {case.name: check_tracker(tracker, case, size=(48, 64)) for case in conformance_cases()}
+
+
+def failed(tracker: TrackerSpec) -> set[str]:
+    return {name for name, outcome in outcomes(tracker).items() if not outcome.ok}
+
+
+def test_a_sound_tracker_passes_every_case():
+    found = outcomes(spec(Sound))
+    assert {outcome.status for outcome in found.values()} == {"passed"}
+
+
+@pytest.mark.parametrize(
+    ("factory", "cases"),
+    [
+        (EvenSizes, {"odd-size", "forgets"}),
+        (CountsIds, {"sparse-ids", "late-objects", "forgets"}),
+        (CannotAdd, {"late-objects"}),
+        (NeedsArea, {"one-pixel"}),
+        (NeedsBackground, {"full-frame"}),
+        (NeedsFrames, {"one-frame"}),
+        (Random, {"repeats", "causal", "forgets"}),
+        (Remembers, {"forgets"}),
+        (Peeks, {"causal"}),
+    ],
+)
+def test_a_fault_fails_its_cases_only(factory, cases):
+    assert failed(spec(factory)) == cases
+
+
+@pytest.mark.parametrize(
+    ("factory", "reason"),
+    [
+        (WrongShape, "labels have shape (47, 64), the frame is (48, 64)"),
+        (WritesImage, "read-only"),
+        (WritesMask, "the mask given for object 1 was changed"),
+    ],
+)
+def test_what_every_run_checks(factory, reason):
+    case = conformance_cases()[0]
+    assert reason in check_tracker(spec(factory), case, size=(48, 64)).reason
+
+
+def test_a_failure_keeps_the_trackers_own_traceback():
+    (case,) = [case for case in conformance_cases() if case.name == "late-objects"]
+    outcome = check_tracker(spec(CannotAdd), case)
+    assert outcome.reason == "track, frame 00003: NotImplementedError: new object"
+    assert 'raise NotImplementedError("new object")' in outcome.traceback
+
+
+def test_what_a_tracker_declares_to_lack_is_made_up_for_or_skipped():
+    assert failed(spec(CannotAdd, late_objects=False)) == set()
+    found = outcomes(spec(Peeks, access="video"))
+    assert found["causal"].status == "skipped"
+    found = outcomes(spec(Sound, deterministic=False))
+    assert {name for name, outcome in found.items() if outcome.status == "skipped"} == {
+        "repeats",
+        "causal",
+        "forgets",
+    }
+
+
+def test_a_tracker_that_cannot_be_built_is_an_error_of_its_own():
+    def factory(ctx):
+        raise OSError("no weights")
+
+    with pytest.raises(PluginError, match="cannot be built: OSError: no weights"):
+        check_tracker(spec(factory), conformance_cases()[0])
+    with pytest.raises(UsageError, match="has no option 'stops'"):
+        check_tracker(spec(Sound), conformance_cases()[0], options={"stops": "3"})
+
+
+def test_sequences_are_the_same_every_time_and_textured():
+    one, two = (moving_discs("name", (48, 64), 4, {1: 0, 7: 2}) for _ in range(2))
+    assert np.array_equal(one.images, two.images)
+    assert not np.array_equal(one.images, moving_discs("other", (48, 64), 4).images)
+    assert set(np.unique(one.labels[0])) == {0, 1}
+    assert set(np.unique(one.labels[2])) == {0, 1, 7}
+    assert one.images.std(axis=(1, 2)).min() > 10
+    altered = one.altered_after(1)
+    assert np.array_equal(altered.images[:2], one.images[:2])
+    assert all((altered.images[i] != one.images[i]).mean() > 0.9 for i in (2, 3))
+
+
+PLUGIN = """
+import numpy as np
+from vosbench import Prediction, TrackerSpec, hookimpl
+
+class Still:
+    def __init__(self, ctx): pass
+    def init(self, frame, targets, ctx):
+        self.labels = np.zeros(frame.size, np.uint8)
+        self.add(targets)
+    def add(self, targets):
+        for obj, mask in targets.items():
+            self.labels[mask] = obj
+    def track(self, frame, targets, ctx):
+        self.add(targets)
+        return Prediction.from_labels(self.labels)
+
+class Forgetful(Still):
+    def add(self, targets):
+        if len(targets) > 2:
+            raise MemoryError("too many")
+        super().add(targets)
+
+@hookimpl
+def vosbench_register_trackers(register):
+    register(TrackerSpec(name="still", factory=Still, summary="stands still"))
+    register(TrackerSpec(name="forgetful", factory=Forgetful, summary="loses things"))
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path):
+    path = tmp_path / "still_plugin.py"
+    path.write_text(PLUGIN)
+    return str(path)
+
+
+def test_command_tells_each_case_and_succeeds(plugin):
+    result = CliRunner().invoke(main, ["test-tracker", "still", "--plugin", plugin])
+    assert result.exit_code == 0, result.output
+    for case in conformance_cases():
+        assert f"passed  {case.name}" in result.output
+    assert "still holds to all it is asked (12 cases)" in result.output
+
+
+def test_command_fails_with_reason_and_traceback(plugin):
+    arguments = ["test-tracker", "forgetful", "--plugin", plugin, "-v"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == PluginError.exit_code
+    assert "failed  sparse-ids" in result.output
+    assert "init, frame 00000: MemoryError: too many" in result.output
+    assert 'raise MemoryError("too many")' in result.output
+    assert "forgetful fails 2 of 12 cases: sparse-ids, thin-lines" in result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nobody"], "there is no tracker called 'nobody'"),
+        (["still", "--size", "huge"], "--size 'huge' is no HEIGHTxWIDTH"),
+        (["still", "-o", "steps"], "-o 'steps' is not KEY=VALUE"),
+        (["still", "-o", "steps=1"], "tracker 'still' has no option 'steps'"),
+        (["still", "--case", "nothing"], "there is no case 'nothing'"),
+        (["still", "--device", "tpu"], "tracker 'still' does not run on 'tpu'"),
+    ],
+)
+def test_command_refuses_what_it_cannot_use(plugin, arguments, message):
+    result = CliRunner().invoke(main, ["test-tracker", *arguments, "--plugin", plugin])
+    assert result.exit_code in (UsageError.exit_code, PluginError.exit_code)
+    assert message in result.output
+
+
+def test_command_runs_chosen_cases_only(plugin):
+    arguments = ["test-tracker", "forgetful", "--plugin", plugin, "--case", "causal"]
+    result = CliRunner().invoke(main, arguments)
+    assert result.exit_code == 0, result.output
+    assert "(1 cases)" in result.output
