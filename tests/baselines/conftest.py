@@ -1,0 +1,44 @@
+"""Run a tracker over a rendered or real sequence through the session."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vosbench.frames import Clip
+from vosbench.session import Session, make_tracker
+from vosbench.specs import TrackerSpec
+from vosbench.testing import Synthetic
+from vosbench.types import Context, LabelMap
+
+
+@pytest.fixture
+def track(tmp_path: Path) -> Callable[..., list[LabelMap]]:
+    def run(spec: TrackerSpec, sequence: Synthetic | Clip, **options: str) -> list[LabelMap]:
+        scratch = tmp_path / "scratch"
+        scratch.mkdir(exist_ok=True)
+        resolved = spec.resolve_options(options)
+        ctx = Context("cpu", 0, resolved, scratch, logging.getLogger("test"))
+        session = Session(make_tracker(spec, ctx), spec.capabilities)
+        clip = sequence.clip() if isinstance(sequence, Synthetic) else sequence
+        outputs: list[LabelMap] = []
+        session.run(clip, ctx, lambda _index, labels, _variants: outputs.append(labels))
+        return outputs
+
+    return run
+
+
+@pytest.fixture
+def overlap() -> Callable[[LabelMap, LabelMap, int], float]:
+    """Intersection over union of one object in two label maps."""
+
+    def measure(one: LabelMap, two: LabelMap, obj: int) -> float:
+        a, b = one == obj, two == obj
+        union = np.logical_or(a, b).sum()
+        return float(np.logical_and(a, b).sum() / union) if union else 1.0
+
+    return measure
