@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vosbench.datasets import davis, demo
+from vosbench.datasets import davis, demo, lvos, mose, youtube_vos
 from vosbench.datasets.base import DatasetSpec
 from vosbench.hookspecs import hookimpl
 
@@ -13,5 +13,6 @@ from vosbench.hookspecs import hookimpl
 def vosbench_register_datasets(register: Callable[[DatasetSpec], None]) -> None:
     """Add every dataset of this package by name."""
     register(demo.spec())
-    for spec in davis.specs():
-        register(spec)
+    for module in (davis, youtube_vos, mose, lvos):
+        for spec in module.specs():
+            register(spec)

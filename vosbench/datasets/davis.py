@@ -12,7 +12,12 @@ from functools import partial
 from pathlib import Path
 
 from vosbench.datasets.base import Archive, Dataset, DatasetSpec
-from vosbench.datasets.layout import list_folders, read_sequences, resolution_folder
+from vosbench.datasets.layout import (
+    find_layouts,
+    list_folders,
+    read_sequences,
+    resolution_folder,
+)
 
 _TRAIN_16 = """
 bear bmx-bumps boat breakdance-flare bus car-turn dance-jump dog-agility drift-turn elephant
@@ -131,21 +136,12 @@ def locate(name: str, root: Path) -> Path | None:
     wanted = frozenset(SPLITS[name])
     found = [
         folder
-        for folder in _davis_folders(root, depth=3)
+        for folder in find_layouts(root, _ON_THE_WAY)
         if wanted <= frozenset(list_folders(_folder(folder, "JPEGImages")))
     ]
     if name.startswith("davis16"):
         found.sort(key=lambda folder: (folder / "ImageSets" / "2017").is_dir())
     return found[0] if found else None
-
-
-def _davis_folders(folder: Path, depth: int) -> Iterator[Path]:
-    if (folder / "JPEGImages").is_dir():
-        yield folder
-    elif depth > 0:
-        for name in list_folders(folder):
-            if _ON_THE_WAY.search(name):
-                yield from _davis_folders(folder / name, depth - 1)
 
 
 def _folder(root: Path, kind: str) -> Path:

@@ -6,13 +6,18 @@ they differ in what says which objects there are and where they start.
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 from vosbench.datasets.base import Sequence
 from vosbench.errors import DatasetError
+
+IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
 #: Resolution folders in the order of preference; any other name comes after them.
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
@@ -55,6 +60,34 @@ def resolution_folder(folder: Path) -> Path | None:
     return folder if children else None
 
 
+def find_layouts(root: Path, on_the_way: re.Pattern[str], depth: int = 3) -> Iterator[Path]:
+    """Folders at or under `root` that hold `JPEGImages`, reached through at most `depth` folders
+    whose names match `on_the_way`; what lies below one is not looked at."""
+    if (root / "JPEGImages").is_dir():
+        yield root
+    elif depth > 0:
+        for name in list_folders(root):
+            if on_the_way.search(name):
+                yield from find_layouts(root / name, on_the_way, depth - 1)
+
+
+def path_below(root: Path, found: Path) -> str:
+    """The path of `found` from `root` on, the root's own name included."""
+    return "/".join((root.absolute().name, *found.relative_to(root).parts))
+
+
+def read_meta(path: Path) -> dict[str, dict[str, Any]]:
+    """Video name -> its entry of the official metadata (`{"videos": {...}}`); empty if `path` is
+    no file. Raises DatasetError naming the file if it is broken."""
+    if not path.is_file():
+        return {}
+    try:
+        videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
+        return {str(name): dict(entry) for name, entry in videos.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise DatasetError(f"{path} is no metadata of videos: {error!r}") from None
+
+
 def read_list(path: Path) -> tuple[str, ...]:
     """Sequence names of an ImageSets file: one a line, or DAVIS-2016's pairs of frame files.
 
@@ -84,22 +117,21 @@ def read_sequence(
     annotations: Path,
     *,
     binary: bool | None = False,
-    starts: Mapping[int, int] | None = None,
+    given: Mapping[int, str] | None = None,
     late: bool = False,
 ) -> Sequence:
     """The sequence `name` from the folders `images/name` and `annotations/name`.
 
     Args:
         binary: see `Sequence`; None decides by the first mask: 0 and 255 alone are binary.
-        starts: object id -> frame index, where metadata say so; else the masks are asked.
+        given: object id -> name of the frame whose mask gives it away, where metadata say so;
+            without, or where there is no such mask, the masks are asked.
         late: look through all masks for objects that appear later; else the first non-empty mask
             names all (ids 1..max, the rule of DAVIS).
 
     Raises:
         DatasetError: no frames, no annotation, or a broken file.
     """
-    from vosbench.datasets.reading import IMAGE_SUFFIXES
-
     frames = list_files(images / name, IMAGE_SUFFIXES)
     if not frames:
         raise DatasetError(f"{images / name} holds no frames")
@@ -117,13 +149,14 @@ def read_sequence(
         )
     if binary is None:
         binary = _is_binary(found)
-    if starts is None:
+    known = {obj: index.get(frame, -1) for obj, frame in (given or {}).items()}
+    if known and all(start in found for start in known.values()):
+        starts = dict(sorted(known.items()))
+    else:
         starts = find_objects(found, binary=binary, late=late)
     if not starts:
         raise DatasetError(f"all masks in {annotations / name} are empty: there is no object")
-    return Sequence(
-        name=name, frames=frames, annotations=found, objects=dict(starts), binary=binary
-    )
+    return Sequence(name=name, frames=frames, annotations=found, objects=starts, binary=binary)
 
 
 def read_sequences(
@@ -132,7 +165,7 @@ def read_sequences(
     annotations: Path,
     *,
     binary: bool | None = False,
-    starts: Mapping[str, Mapping[int, int]] | None = None,
+    given: Mapping[str, Mapping[int, str]] | None = None,
     late: bool = False,
 ) -> tuple[Sequence, ...]:
     """`read_sequence` for each of `names`, masks decoded by several threads.
@@ -151,8 +184,8 @@ def read_sequences(
         )
 
     def read(name: str) -> Sequence:
-        known = starts.get(name) if starts is not None else None
-        return read_sequence(name, images, annotations, binary=binary, starts=known, late=late)
+        known = given.get(name) if given is not None else None
+        return read_sequence(name, images, annotations, binary=binary, given=known, late=late)
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         return tuple(pool.map(read, names))

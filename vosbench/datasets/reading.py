@@ -23,8 +23,6 @@ from PIL import UnidentifiedImageError
 from vosbench.errors import DatasetError
 from vosbench.types import Image, LabelMap
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
-
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8"
 _JPEG_SCAN = b"\xff\xda"

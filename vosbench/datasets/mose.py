@@ -1,0 +1,72 @@
+"""MOSE (ICCV 2023) and MOSEv2: crowded scenes; `train/` and `valid/` as in YouTube-VOS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+
+from vosbench.datasets.base import Dataset, DatasetSpec
+from vosbench.datasets.layout import find_layouts, list_folders, path_below, read_sequences
+
+#: Dataset name -> (folder of the split, is it MOSEv2, sequences or 0).
+_SPLITS = {
+    "mose-train": ("train", False, 1507),
+    "mose-valid": ("valid", False, 311),
+    "mosev2-train": ("train", True, 0),
+    "mosev2-valid": ("valid", True, 0),
+}
+_FAMILY = re.compile(r"mose", re.IGNORECASE)
+_SECOND = re.compile(r"mose[-_ ]?v2", re.IGNORECASE)
+_ON_THE_WAY = re.compile(r"mose|^train$|^valid$", re.IGNORECASE)
+
+
+def specs() -> Iterator[DatasetSpec]:
+    """The MOSE datasets by name."""
+    for name, (folder, second, count) in _SPLITS.items():
+        yield DatasetSpec(
+            name=name,
+            summary=f"MOSE{'v2' if second else ''} {folder}: crowded and occluded objects",
+            count=count,
+            load=partial(load, name),
+            locate=partial(locate, name),
+            protocol="mosev2" if second else "davis2017",
+            homepage="https://mose.video" if second else "https://henghuiding.github.io/MOSE/",
+            licence="CC BY-NC-SA 4.0",
+        )
+
+
+def load(name: str, root: Path) -> Dataset:
+    """The split `name` from its folder `root` (the one that holds JPEGImages). The validation
+    sets give away masks only; objects of MOSEv2 may start late.
+
+    Raises:
+        DatasetError: sequences are missing, or a mask is broken.
+    """
+    _, second, _ = _SPLITS[name]
+    images = root / "JPEGImages"
+    sequences = read_sequences(
+        list_folders(images), images, root / "Annotations", late=second or name.endswith("valid")
+    )
+    return Dataset(
+        name=name,
+        root=root,
+        sequences=sequences,
+        protocol="mosev2" if second else "davis2017",
+        annotated=name.endswith("train"),
+    )
+
+
+def locate(name: str, root: Path) -> Path | None:
+    """The folder of the split `name` at or under `root`, below a folder named after MOSE."""
+    folder, second, _ = _SPLITS[name]
+    for found in find_layouts(root, _ON_THE_WAY):
+        path = path_below(root, found)
+        if (
+            found.absolute().name == folder
+            and _FAMILY.search(path)
+            and bool(_SECOND.search(path)) == second
+        ):
+            return found
+    return None
