@@ -1,0 +1,304 @@
+"""Plots fit for print: one column of a paper wide, vector output, colour-blind-safe.
+
+Every function returns a `matplotlib.figure.Figure` and touches no global state; `save` writes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+    from matplotlib.text import Annotation
+    from matplotlib.transforms import Bbox
+    from numpy.typing import ArrayLike
+
+#: One column of a paper in inches.
+WIDTH, HEIGHT = 3.3, 2.5
+
+#: Okabe and Ito's palette without yellow, told apart by readers of all colour visions.
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+GREY = "#808080"
+_DASHES = ("-", "--", "-.", ":")
+
+_STYLE: dict[str, Any] = {
+    "font.size": 7,
+    "axes.titlesize": 8,
+    "axes.labelsize": 7,
+    "legend.fontsize": 6.5,
+    "xtick.labelsize": 6.5,
+    "ytick.labelsize": 6.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#e6e6e6",
+    "grid.linewidth": 0.4,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "lines.linewidth": 1.2,
+    "lines.markersize": 3.5,
+    "pdf.fonttype": 42,  # TrueType: what publishers' checks accept
+    "svg.fonttype": "none",
+    "svg.hashsalt": "vosbench",
+}
+
+
+def style() -> AbstractContextManager[None]:
+    """The look of all plots here, as a context for further ones."""
+    return mpl.rc_context(_STYLE)  # type: ignore[arg-type]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Write `figure` as what `path`'s suffix says (.svg, .pdf, .png); the same figure always gives
+    the same bytes."""
+    dates = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with style():
+        figure.savefig(path, dpi=300, metadata=dates.get(path.suffix.lower()))
+
+
+def plane_plot(points: pd.DataFrame, title: str = "", measure: str = "J&F") -> Figure:
+    """Accuracy against speed (e-OSVOS, NeurIPS 2020, figure 1), FPS on a log axis, with the Pareto
+    front of all points.
+
+    Args:
+        points: columns `name`, `score` (0..1), `fps` (frames per second), `published` (bool) and
+            `shared` (bool; the machine did other work: drawn hollow).
+    """
+    with style():
+        figure, axes = _axes(title, "frames per second", f"{measure} (%)")
+        axes.set_xscale("log")
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        drawn = points[points["fps"] > 0]
+        fps, score = drawn["fps"].to_numpy(), 100 * drawn["score"].to_numpy()
+        front = pareto_front(fps, score)
+        axes.plot(fps[front], score[front], color=GREY, linewidth=0.8, linestyle="--", zorder=1)
+        kinds = (
+            ("published, other hardware", drawn["published"].to_numpy(), GREY, "s", True),
+            ("run here", _rows(drawn, published=False, shared=False), COLOURS[0], "o", True),
+            ("run here, machine shared", _rows(drawn, published=False, shared=True),
+             COLOURS[0], "o", False),
+        )  # fmt: skip
+        for label, rows, colour, marker, filled in kinds:
+            if rows.any():
+                axes.scatter(
+                    fps[rows],
+                    score[rows],
+                    s=9,
+                    marker=marker,
+                    facecolors=colour if filled else "white",
+                    edgecolors=colour,
+                    linewidths=0.8,
+                    label=label,
+                    zorder=3,
+                )
+        if len(drawn):
+            axes.margins(x=0.12, y=0.12)
+            _legend_below(figure, axes)
+            ours = ~drawn["published"].to_numpy(dtype=bool)
+            _place_labels(figure, axes, drawn["name"].tolist(), fps, score, ours)
+        return figure
+
+
+def pareto_front(fps: ArrayLike, score: ArrayLike) -> list[int]:
+    """Positions of the points that no other beats in speed and accuracy both, by speed."""
+    speeds, scores = np.asarray(fps), np.asarray(score)
+    front: list[int] = []
+    best = -np.inf
+    for position in np.lexsort((-scores, -speeds)):
+        if scores[position] > best:
+            best = scores[position]
+            front.append(int(position))
+    return front[::-1]
+
+
+def decay_plot(
+    frames: Mapping[str, pd.DataFrame], measure: str = "J", bins: int = 20, title: str = ""
+) -> Figure:
+    """A measure over normalised time, mean over all objects, one curve a tracker: decay at a
+    glance.
+
+    Args:
+        frames: tracker -> per-frame table with columns `sequence`, `object`, `frame` and
+            `measure`, as in `Evaluation.frames`.
+    """
+    with style():
+        figure, axes = _axes(title, "time, from first to last frame", f"{measure} (%)")
+        for position, (name, table) in enumerate(frames.items()):
+            time, values = over_time(table, measure, bins)
+            axes.plot(time, 100 * values, label=name, **_line(position))
+        axes.set_xlim(0, 1)
+        axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{100 * value:.0f} %"))
+        _legend_below(figure, axes)
+        return figure
+
+
+def over_time(
+    frames: pd.DataFrame, measure: str = "J", bins: int = 20
+) -> tuple[np.ndarray[Any, np.dtype[np.float64]], np.ndarray[Any, np.dtype[np.float64]]]:
+    """(centres of the bins in 0..1, mean of `measure` in each), both (bins,).
+
+    Each object's frames are spread evenly over 0..1 and every object counts alike, however long
+    its sequence; a bin that no frame of an object falls into takes the value between its
+    neighbours.
+    """
+    centres = (np.arange(bins) + 0.5) / bins
+    curves = []
+    for _, group in frames.groupby(["sequence", "object"], sort=False):
+        values = group.sort_values("frame")[measure].to_numpy(dtype=np.float64)
+        known = np.isfinite(values)
+        if known.any():
+            time = (np.arange(len(values)) + 0.5) / len(values)
+            bin_of = np.minimum((time[known] * bins).astype(int), bins - 1)
+            counts = np.bincount(bin_of, minlength=bins)
+            sums = np.bincount(bin_of, weights=values[known], minlength=bins)
+            full = counts > 0
+            curves.append(np.interp(centres, centres[full], sums[full] / counts[full]))
+    return centres, np.mean(curves, axis=0) if curves else np.full(bins, np.nan)
+
+
+def curve_plot(
+    x: Sequence[float],
+    ys: Mapping[str, Sequence[float]],
+    *,
+    xlabel: str = "",
+    ylabel: str = "",
+    title: str = "",
+    log: bool = False,
+) -> Figure:
+    """Curves over one variable, e.g. J&F over the number of fine-tuning steps.
+
+    Args:
+        ys: label -> values, one for each of `x`; NaN leaves a gap.
+        log: logarithmic x axis; `x` must be positive.
+    """
+    with style():
+        figure, axes = _axes(title, xlabel, ylabel)
+        if log:
+            axes.set_xscale("log")
+        for position, (name, values) in enumerate(ys.items()):
+            axes.plot(x, values, marker="o", label=name, **_line(position))
+        axes.set_xticks(list(x), [f"{value:g}" for value in x])
+        axes.minorticks_off()
+        if len(ys) > 1:
+            _legend_below(figure, axes)
+        return figure
+
+
+def _axes(title: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
+    axes = figure.add_subplot()
+    # parse_math off: a dollar sign in a tracker's name is a dollar sign.
+    axes.set_title(title, parse_math=False)
+    axes.set_xlabel(xlabel, parse_math=False)
+    axes.set_ylabel(ylabel, parse_math=False)
+    return figure, axes
+
+
+def _line(position: int) -> dict[str, Any]:
+    colours = len(COLOURS)
+    return {
+        "color": COLOURS[position % colours],
+        "linestyle": _DASHES[position // colours % len(_DASHES)],
+    }
+
+
+def _rows(points: pd.DataFrame, *, published: bool, shared: bool) -> np.ndarray[Any, Any]:
+    rows: np.ndarray[Any, Any] = (
+        (points["published"] == published) & (points["shared"] == shared)
+    ).to_numpy()
+    return rows
+
+
+def _legend_below(figure: Figure, axes: Axes) -> None:
+    handles, labels = axes.get_legend_handles_labels()
+    if handles:
+        columns = 2 if max(map(len, labels)) < 28 else 1
+        legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns)
+        for text in legend.get_texts():
+            text.set_parse_math(False)
+
+
+def _place_labels(
+    figure: Figure,
+    axes: Axes,
+    names: Sequence[str],
+    x: np.ndarray[Any, Any],
+    y: np.ndarray[Any, Any],
+    ours: np.ndarray[Any, Any],
+) -> None:
+    """Name each point where its text covers fewest points and texts; own runs choose first."""
+    figure.draw_without_rendering()
+    boxes = [(px - 3, py - 3, px + 3, py + 3) for px, py in axes.transData.transform(np.c_[x, y])]
+    frame = _box(axes.get_window_extent())
+    for i in sorted(range(len(names)), key=lambda k: (not ours[k], -y[k])):
+        best: tuple[float, Annotation, Box] | None = None
+        for dx, dy, ha, va in _OFFSETS:
+            text = axes.annotate(
+                names[i],
+                (x[i], y[i]),
+                xytext=(dx, dy),
+                textcoords="offset points",
+                ha=ha,
+                va=va,
+                fontsize=5,
+                color="black" if ours[i] else "#505050",
+                fontweight="bold" if ours[i] else "normal",
+                parse_math=False,
+                bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.2},
+            )
+            text.set_in_layout(False)
+            box = _box(text.get_window_extent())
+            cost = sum(_overlap(box, other) for k, other in enumerate(boxes) if k != i)
+            cost += 4 * _outside(box, frame) + 0.05 * (dx * dx + dy * dy) ** 0.5
+            if best is None or cost < best[0]:
+                if best is not None:
+                    best[1].remove()
+                best = (cost, text, box)
+            else:
+                text.remove()
+        if best is not None:
+            boxes.append(best[2])
+
+
+_OFFSETS = tuple(
+    (dx * r, dy * r, ha, va)
+    for r in (1.0, 2.2, 3.6)
+    for dx, dy, ha, va in (
+        (4, 0, "left", "center"),
+        (0, 4, "center", "bottom"),
+        (0, -4, "center", "top"),
+        (-4, 0, "right", "center"),
+        (3, 3, "left", "bottom"),
+        (3, -3, "left", "top"),
+        (-3, 3, "right", "bottom"),
+        (-3, -3, "right", "top"),
+    )
+)
+
+Box = tuple[float, float, float, float]
+
+
+def _box(extent: Bbox) -> Box:
+    left, bottom, right, top = map(float, extent.extents)
+    return left, bottom, right, top
+
+
+def _overlap(a: Box, b: Box) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    return max(width, 0.0) * max(height, 0.0)
+
+
+def _outside(a: Box, frame: Box) -> float:
+    return (a[2] - a[0]) * (a[3] - a[1]) - _overlap(a, frame)
