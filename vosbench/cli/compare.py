@@ -1,0 +1,146 @@
+"""`vosbench compare`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vosbench.cli.options import data_root_option, load_plugins, results_option
+from vosbench.published import DATASETS
+
+if TYPE_CHECKING:
+    from vosbench.compare import ScoredRun
+    from vosbench.export import Table
+
+_PLOTS = (".svg", ".pdf", ".png")
+
+
+@click.command(short_help="Table of runs beside published numbers.")
+@click.option("--dataset", metavar="NAME", help="Runs over this dataset; default: over each.")
+@click.option("--tracker", multiple=True, metavar="NAME", help="Runs of this tracker. Repeatable.")
+@results_option
+@data_root_option
+@click.option(
+    "--format", "format_name", default="text", show_default=True, metavar="NAME",
+    help="text, csv, json, markdown, latex, or one of a plugin.",
+)  # fmt: skip
+@click.option("--per-sequence", is_flag=True, help="Add a table by sequence.")
+@click.option(
+    "--measure", default="J&F", show_default=True, metavar="NAME",
+    help="Measure of --per-sequence and --against: J&F, J, J-Recall, J-Decay, F, ...",
+)  # fmt: skip
+@click.option(
+    "--against", metavar="TRACKER",
+    help="Add each tracker's difference to this one, with confidence interval and p.",
+)  # fmt: skip
+@click.option(
+    "--unit", type=click.Choice(["sequence", "object"]), default="sequence", show_default=True,
+    help="What --against pairs.",
+)  # fmt: skip
+@click.option("--no-published", is_flag=True, help="Leave published numbers out.")
+@click.option(
+    "--published", "other", type=click.Choice(DATASETS),
+    help="Add the published numbers for another dataset, apart.",
+)  # fmt: skip
+@click.option("--mix", is_flag=True, help="Compare what is not comparable; footnotes say why.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Draw accuracy against speed (.svg, .pdf or .png).",
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Write the tables to a file.",
+)  # fmt: skip
+def compare(
+    dataset: str | None,
+    tracker: tuple[str, ...],
+    results: Path,
+    data_root: tuple[Path, ...],
+    format_name: str,
+    per_sequence: bool,
+    measure: str,
+    against: str | None,
+    unit: str,
+    no_published: bool,
+    other: str | None,
+    mix: bool,
+    plot: Path | None,
+    output: Path | None,
+) -> None:
+    """Show the runs in --results beside each other and beside published numbers.
+
+    Scores are in percent, the best in bold. Runs whose protocol, data or sequences differ, and
+    incomplete ones, are refused unless --mix is given.
+    """
+    from vosbench.errors import PluginError, UsageError
+    from vosbench.published import published
+    from vosbench.store import find_runs
+
+    if plot is not None and plot.suffix.lower() not in _PLOTS:
+        raise UsageError(f"--plot {plot}: unknown kind of picture", f"Kinds: {', '.join(_PLOTS)}.")
+    exporters = load_plugins().exporters
+    if format_name not in exporters:
+        raise PluginError(
+            f"there is no format {format_name!r}", f"Formats: {', '.join(exporters)}."
+        )
+    from vosbench import compare as comparing
+
+    names = [dataset] if dataset else sorted({run.record.dataset for run in find_runs(results)})
+    if not names:
+        raise UsageError(
+            f"there is no run in {results}",
+            "`vosbench run --tracker copy-first --dataset demo` makes one.",
+        )
+    if plot is not None and len(names) > 1:
+        raise UsageError("--plot draws one dataset", f"Choose --dataset: {', '.join(names)}.")
+    tables: list[Table] = []
+    for name in names:
+        runs = _scored(name, tracker, results, data_root)
+        if not mix:
+            comparing.require_comparable(runs)
+        short = runs[0].run.record.dataset
+        beside, remark = (None, ()) if no_published else comparing.beside(short, runs)
+        tables.append(comparing.main_table(runs, short, beside, remark))
+        if plot is not None:
+            from vosbench.export import plots
+
+            figure = plots.plane_plot(comparing.points(tables[-1]), title=short)
+            plots.save(figure, plot)
+            click.echo(f"plot: {plot}", err=True)
+        if per_sequence:
+            tables.append(comparing.sequence_table(runs, short, measure))
+        if against:
+            tables.append(comparing.paired_table(runs, against, short, measure, unit))
+    elsewhere = published(other) if other else None
+    if elsewhere is not None:
+        tables.append(comparing.published_table(elsewhere))
+    _write(exporters[format_name].export(tables), output)
+
+
+def _scored(
+    name: str, trackers: Sequence[str], results: Path, data_root: tuple[Path, ...]
+) -> list[ScoredRun]:
+    import functools
+
+    from vosbench.compare import score_run, select_runs
+    from vosbench.config import data_roots
+    from vosbench.datasets.registry import open_dataset
+
+    plugins = load_plugins()
+    # Runs over a folder are stored under the folder's name.
+    folder = name not in plugins.datasets and Path(name).is_dir()
+    stored = Path(name).resolve().name if folder else name
+    open_data = functools.cache(lambda: open_dataset(name, plugins, data_roots(data_root)))
+    return [score_run(run, open_data) for run in select_runs(results, stored, trackers)]
+
+
+def _write(text: str, output: Path | None) -> None:
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(click.unstyle(text), encoding="utf-8")
+    click.echo(f"table: {output}", err=True)
