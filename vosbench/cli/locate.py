@@ -1,0 +1,91 @@
+"""From options to the masks that a command works on: those of a run, or of any folder."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vosbench.cli.options import load_plugins
+
+if TYPE_CHECKING:
+    from vosbench.datasets.base import Dataset
+    from vosbench.store import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Masks and the dataset that they belong to.
+
+    Attributes:
+        dataset: the whole dataset.
+        sequences: those that there are masks of.
+        masks: folder that holds <sequence>/<frame>.png.
+        folder: the run's folder, or the one that holds `masks`.
+        title: run and dataset in one line.
+        run: None for a folder of masks.
+    """
+
+    dataset: Dataset
+    sequences: tuple[str, ...]
+    masks: Path
+    folder: Path
+    title: str
+    run: Run | None = None
+
+
+def locate(
+    run: Path | None,
+    dataset: str | None,
+    tracker: str | None,
+    masks: Path | None,
+    results: Path,
+    data_root: tuple[Path, ...],
+) -> Source:
+    """The masks that a run folder, `--dataset` with `--tracker`, or `--dataset` with `--masks`
+    stand for.
+
+    Raises:
+        UsageError: they do not name exactly one of these.
+        RunError: there is no such run, or several.
+        DatasetError: the dataset is not here.
+    """
+    from vosbench.config import data_roots
+    from vosbench.datasets.registry import open_dataset
+    from vosbench.errors import DatasetError, UsageError
+    from vosbench.store import Run
+
+    ways = (run is not None, tracker is not None, masks is not None)
+    if sum(ways) != 1 or (dataset is None and run is None):
+        raise UsageError(
+            "name what to work on: a run's folder, or --dataset with --tracker or --masks",
+            "`vosbench compare` lists the runs.",
+        )
+    plugins, roots = load_plugins(), data_roots(data_root)
+    if masks is not None and dataset is not None:
+        opened = open_dataset(dataset, plugins, roots)
+        names = tuple(s.name for s in opened.sequences if (masks / s.name).is_dir())
+        if not names:
+            raise DatasetError(
+                f"{masks} holds no folder named as a sequence of {opened.name}",
+                f"Expected e.g. {masks / opened.sequences[0].name}.",
+            )
+        return Source(opened, names, masks, masks.parent, f"{masks.name} on {opened.name}")
+    chosen = Run.open(run) if run else _one_run(results, dataset or "", tracker or "")
+    opened = open_dataset(dataset or chosen.record.dataset, plugins, roots)
+    names = tuple(chosen.done())
+    title = f"{chosen.name} on {opened.name}"
+    return Source(opened, names, chosen.masks, chosen.folder, title, chosen)
+
+
+def _one_run(results: Path, dataset: str, tracker: str) -> Run:
+    from vosbench.compare import select_runs
+    from vosbench.errors import RunError
+
+    stored = Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
+    runs = select_runs(results, stored, (tracker,))
+    named = [run for run in runs if run.name == tracker]
+    if len(runs) > 1 and not named:
+        listed = ", ".join(run.name for run in runs)
+        raise RunError(f"several runs are of {tracker}", f"Name one of: {listed}.")
+    return (named or runs)[0]

@@ -1,0 +1,169 @@
+"""`vosbench show`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vosbench.cli.options import data_root_option, results_option
+
+if TYPE_CHECKING:
+    from vosbench.datasets.base import Sequence
+    from vosbench.types import Image, LabelMap
+
+_SHEET_FRAMES = 12
+
+
+@click.command(short_help="Overlays of a run as pictures or video.")
+@click.argument(
+    "run", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True)
+)
+@click.option("--dataset", metavar="NAME", help="Dataset of the run or of --masks.")
+@click.option("--tracker", metavar="NAME", help="Tracker or run name.")
+@click.option(
+    "--masks", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
+    help="Show a folder of masks, <sequence>/<frame>.png, instead of a run.",
+)  # fmt: skip
+@click.option("--sequence", multiple=True, metavar="NAME", help="Only this one. Repeatable.")
+@click.option(
+    "--what", type=click.Choice(["overlay", "error", "both"]), default="overlay",
+    show_default=True, help="Prediction over the frame, error map, or one above the other.",
+)  # fmt: skip
+@click.option("--annotation", is_flag=True, help="Draw the annotation's contour in white.")
+@click.option(
+    "--format", "kind", type=click.Choice(["sheet", "png", "mp4", "gif"]), default="sheet",
+    show_default=True, help="One sheet of small pictures, a picture a frame, or a film.",
+)  # fmt: skip
+@click.option(
+    "--frames", type=click.IntRange(min=1), metavar="N",
+    help=f"Frames shown, evenly spread; default: {_SHEET_FRAMES} in a sheet, else all.",
+)  # fmt: skip
+@click.option("--fps", type=click.FloatRange(min=0.5, max=120), default=12.0, show_default=True,
+              help="Speed of films.")  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="Where the pictures go; default: `show` in the run's folder.",
+)  # fmt: skip
+@results_option
+@data_root_option
+def show(
+    run: Path | None,
+    dataset: str | None,
+    tracker: str | None,
+    masks: Path | None,
+    sequence: tuple[str, ...],
+    what: str,
+    annotation: bool,
+    kind: str,
+    frames: int | None,
+    fps: float,
+    output: Path | None,
+    results: Path,
+    data_root: tuple[Path, ...],
+) -> None:
+    """Draw what a tracker did, so that it can be looked at.
+
+    Give a RUN folder, or --dataset and --tracker, or --dataset and --masks.
+    """
+    from vosbench import overlay
+    from vosbench.cli.locate import locate
+    from vosbench.datasets.registry import select
+    from vosbench.errors import UsageError
+
+    source = locate(run, dataset, tracker, masks, results, data_root)
+    if what != "overlay" and not source.dataset.annotated:
+        raise UsageError(f"--what {what}: the annotations of {source.dataset.name} are not public")
+    count = frames or (_SHEET_FRAMES if kind == "sheet" else None)
+    folder = (output or source.folder / "show") / (f"{what}+annotation" if annotation else what)
+    for one in select(source.dataset, sequence or source.sequences, None).sequences:
+        indices = _spread(_shown(one, source.masks, errors=what != "overlay"), count)
+        pictures = _pictures(one, source.masks, indices, what, annotation)
+        target = folder / one.name
+        if kind == "png":
+            for name, text, picture in pictures:
+                overlay.write_image(target / f"{name}.png", overlay.caption(picture, text))
+            click.echo(f"{target}  ({len(indices)} pictures)")
+            continue
+        target = target.with_name(f"{one.name}.{'png' if kind == 'sheet' else kind}")
+        if kind == "sheet":
+            _, texts, tiles = zip(*pictures, strict=True)
+            legend = overlay.LEGEND if what != "overlay" else ()
+            title = f"{source.title}  {one.name}  {len(one)} frames"
+            overlay.write_image(target, overlay.contact_sheet(tiles, texts, title, legend=legend))
+        else:
+            write = overlay.write_video if kind == "mp4" else overlay.write_gif
+            write(target, (overlay.caption(picture, text) for _, text, picture in pictures), fps)
+        click.echo(str(target))
+
+
+def _shown(sequence: Sequence, masks: Path, errors: bool) -> list[int]:
+    """Frames that have a mask, and an annotation if `errors` are to be shown. Raises
+    EvaluationError if there are none."""
+    from vosbench.errors import EvaluationError
+
+    folder = masks / sequence.name
+    there = {path.stem for path in folder.glob("*.png")}
+    indices = [
+        i
+        for i, path in enumerate(sequence.frames)
+        if path.stem in there and (not errors or i in sequence.annotations)
+    ]
+    if not indices:
+        raise EvaluationError(
+            f"there are no masks to show of {sequence.name} in {folder}",
+            "Choose other sequences by --sequence.",
+        )
+    return indices
+
+
+def _spread(indices: list[int], count: int | None) -> list[int]:
+    if count is None or count >= len(indices):
+        return indices
+    if count == 1:
+        return indices[:1]
+    step = (len(indices) - 1) / (count - 1)
+    return [indices[round(i * step)] for i in range(count)]
+
+
+def _pictures(
+    sequence: Sequence, masks: Path, indices: list[int], what: str, annotation: bool
+) -> Iterator[tuple[str, str, Image]]:
+    """(frame name, caption, picture) of each frame; the caption names the frame and, where the
+    frame is annotated, J in percent (mean over its objects)."""
+    import numpy as np
+
+    from vosbench import overlay
+    from vosbench.datasets.reading import read_labels
+    from vosbench.errors import EvaluationError
+
+    for index in indices:
+        frame = sequence.frame(index)
+        path = masks / sequence.name / f"{frame.name}.png"
+        prediction = read_labels(path, binary=sequence.binary)
+        if prediction.shape != frame.size:
+            own, right = prediction.shape[::-1], frame.size[::-1]
+            raise EvaluationError(f"{path} is {own[0]}x{own[1]}, its frame {right[0]}x{right[1]}")
+        truth = sequence.labels(index)
+        text = f"frame {frame.name}"
+        # Test sets give away the first mask only: no score there.
+        if truth is not None and len(sequence.annotations) > 1:
+            text += f"   J {100 * _similarity(sequence, index, truth, prediction):.0f}"
+        parts = []
+        if what != "error":
+            parts.append(overlay.blend(frame.image, prediction))
+        if what != "overlay" and truth is not None:
+            parts.append(overlay.error_map(frame.image, truth, prediction))
+        if annotation and truth is not None:
+            parts[0] = overlay.draw_contours(parts[0], truth)
+        yield frame.name, text, np.vstack(parts)
+
+
+def _similarity(sequence: Sequence, index: int, truth: LabelMap, prediction: LabelMap) -> float:
+    from vosbench.metrics import region_similarity
+
+    objects = [obj for obj, start in sequence.objects.items() if start <= index]
+    values = [region_similarity(truth == obj, prediction == obj) for obj in objects]
+    return sum(values) / len(values) if values else float("nan")

@@ -1,0 +1,199 @@
+"""Pictures of what a tracker did: overlays, error maps, contact sheets, films.
+
+Images are RGB uint8 (H, W, 3), label maps uint8 (H, W) with 255 as void.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image as PillowImage
+
+from vosbench.datasets.reading import davis_palette
+from vosbench.errors import VosbenchError
+from vosbench.types import VOID, Image, LabelMap
+
+#: Colours of the error map, told apart by readers of all colour visions (Okabe and Ito).
+MISSED = (0, 114, 178)
+FALSE = (230, 159, 0)
+CONFUSED = (204, 121, 167)
+HIT = (255, 255, 255)
+LEGEND = (("missed", MISSED), ("false", FALSE), ("wrong object", CONFUSED), ("right", HIT))
+
+_BACKGROUND = (24, 24, 24)
+_INK = (236, 236, 236)
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+
+
+def blend(image: Image, labels: LabelMap, alpha: float = 0.5) -> Image:
+    """`image` with every object tinted in its colour of the DAVIS palette and a line of that
+    colour along the inside of its contour; void is left alone."""
+    picture = image.copy()
+    objects = (labels > 0) & (labels != VOID)
+    tint = davis_palette()[labels]
+    mixed = (1 - alpha) * image[objects] + alpha * tint[objects]
+    picture[objects] = np.rint(mixed).astype(np.uint8)
+    lines = objects & edges(labels, _thickness(image))
+    picture[lines] = tint[lines]
+    return picture
+
+
+def draw_contours(picture: Image, labels: LabelMap) -> Image:
+    """`picture` with the contours of `labels` as a white line with a dark rim: the annotation
+    over a prediction."""
+    drawn = picture.copy()
+    thickness = _thickness(picture)
+    for obj in np.unique(labels[(labels > 0) & (labels != VOID)]):
+        mask = (labels == obj).astype(np.uint8)
+        shapes, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+        cv2.drawContours(drawn, shapes, -1, (0, 0, 0), thickness + 2, cv2.LINE_AA)
+        cv2.drawContours(drawn, shapes, -1, (255, 255, 255), thickness, cv2.LINE_AA)
+    return drawn
+
+
+def edges(labels: LabelMap, thickness: int = 1) -> NDArray[np.bool_]:
+    """Pixels (H, W) within `thickness` of one with another label."""
+    kernel = np.ones((2 * thickness + 1, 2 * thickness + 1), np.uint8)
+    changed: NDArray[np.bool_] = cv2.dilate(labels, kernel) != cv2.erode(labels, kernel)
+    return changed
+
+
+def error_map(image: Image, annotation: LabelMap, prediction: LabelMap) -> Image:
+    """The frame in dim grey with every wrong pixel coloured: object missed, object where there is
+    none, one object taken for another; right object pixels are lightened. Void pixels of the
+    annotation are not judged."""
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    picture = np.repeat((0.45 * grey).astype(np.uint8)[:, :, None], 3, axis=2)
+    judged = annotation != VOID
+    truth, answer = (annotation > 0) & judged, (prediction > 0) & judged
+    kinds = (
+        (truth & (annotation == prediction), HIT, 0.3),
+        (truth & ~answer, MISSED, 0.8),
+        (answer & ~truth, FALSE, 0.8),
+        (truth & answer & (annotation != prediction), CONFUSED, 0.8),
+    )
+    for where, colour, alpha in kinds:
+        mixed = (1 - alpha) * picture[where] + alpha * np.array(colour)
+        picture[where] = np.rint(mixed).astype(np.uint8)
+    return picture
+
+
+def caption(picture: Image, text: str, height: int | None = None) -> Image:
+    """`picture` with a line of text on a dark bar above it; the text shrinks to fit."""
+    height = height or max(18, picture.shape[0] // 18)
+    bar = np.full((height, picture.shape[1], 3), _BACKGROUND, np.uint8)
+    scale = 0.6 * height / 18
+    width = cv2.getTextSize(text, _FONT, scale, 1)[0][0]
+    scale *= min(1.0, (picture.shape[1] - 8) / max(width, 1))
+    weight = max(1, round(scale * 1.6))
+    cv2.putText(bar, text, (4, round(height * 0.74)), _FONT, scale, _INK, weight, cv2.LINE_AA)
+    return np.vstack([bar, picture])
+
+
+def contact_sheet(
+    pictures: Sequence[Image],
+    captions: Sequence[str],
+    title: str = "",
+    *,
+    columns: int = 4,
+    width: int = 400,
+    legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
+) -> Image:
+    """All pictures in a grid, each scaled to `width` pixels with its caption above.
+
+    Args:
+        legend: (text, RGB colour) pairs, drawn beside the title.
+    """
+    tiles = []
+    for picture, text in zip(pictures, captions, strict=True):
+        size = (width, max(1, round(picture.shape[0] * width / picture.shape[1])))
+        small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+        tiles.append(caption(small.astype(np.uint8, copy=False), text, 20))
+    tall, gap = max(tile.shape[0] for tile in tiles), 6
+    columns = min(columns, len(tiles))
+    rows, top = -(-len(tiles) // columns), 34
+    shape = (top + rows * (tall + gap), columns * (width + gap) + gap, 3)
+    sheet = np.full(shape, _BACKGROUND, np.uint8)
+    for position, tile in enumerate(tiles):
+        y = top + position // columns * (tall + gap)
+        x = gap + position % columns * (width + gap)
+        sheet[y : y + tile.shape[0], x : x + width] = tile
+    cv2.putText(sheet, title, (gap + 2, 22), _FONT, 0.55, _INK, 1, cv2.LINE_AA)
+    x = sheet.shape[1] - gap
+    for text, colour in reversed(legend):
+        x -= cv2.getTextSize(text, _FONT, 0.45, 1)[0][0] + 30
+        if x > gap + 10 * len(title) + 10:
+            cv2.rectangle(sheet, (x, 11), (x + 12, 23), colour, -1)
+            cv2.putText(sheet, text, (x + 17, 22), _FONT, 0.45, _INK, 1, cv2.LINE_AA)
+    return sheet
+
+
+def write_image(path: Path, picture: Image) -> None:
+    """Write a PNG; it appears whole or not at all."""
+    part = _part(path)
+    PillowImage.fromarray(picture).save(part, format="PNG", compress_level=3)
+    part.replace(path)
+
+
+def write_gif(path: Path, pictures: Iterable[Image], fps: float) -> None:
+    """Write an endless animation; it appears whole or not at all."""
+    first, *others = (PillowImage.fromarray(picture).quantize(128) for picture in pictures)
+    part = _part(path)
+    duration = round(1000 / fps)
+    first.save(part, format="GIF", save_all=True, append_images=others, duration=duration, loop=0)
+    part.replace(path)
+
+
+def write_video(path: Path, pictures: Iterable[Image], fps: float) -> int:
+    """Write an MP4 (MPEG-4 part 2) and read it back; returns the number of frames.
+
+    Odd sizes lose their last row or column, as the codec needs even ones.
+
+    Raises:
+        VosbenchError: OpenCV has no such encoder here, or the file does not play back whole.
+    """
+    part = _part(path)
+    writer: cv2.VideoWriter | None = None
+    count = 0
+    for picture in pictures:
+        height, width = (side - side % 2 for side in picture.shape[:2])
+        if writer is None:
+            code = cv2.VideoWriter.fourcc(*"mp4v")
+            writer = cv2.VideoWriter(str(part), code, fps, (width, height))
+        writer.write(cv2.cvtColor(picture[:height, :width], cv2.COLOR_RGB2BGR))
+        count += 1
+    if writer is not None:
+        writer.release()
+    played = count_frames(part)
+    if played != count:
+        part.unlink(missing_ok=True)
+        raise VosbenchError(
+            f"{path}: of {count} frames written, {played} play back",
+            "This OpenCV cannot write MP4; use --format gif or png.",
+        )
+    part.replace(path)
+    return count
+
+
+def count_frames(path: Path) -> int:
+    """How many frames of a video can be decoded; 0 if it cannot be opened."""
+    reader = cv2.VideoCapture(str(path))
+    count = 0
+    while reader.grab():
+        count += 1
+    reader.release()
+    return count
+
+
+def _part(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.with_name(f".{os.getpid()}.part{path.suffix}")
+
+
+def _thickness(image: Image) -> int:
+    return max(1, round(min(image.shape[0], image.shape[1]) / 480))
