@@ -1,1 +1,64 @@
-"""TBD."""
+"""How predictions are measured: region similarity J, contour accuracy F, their statistics, and
+the official protocols built from them. `docs/metrics.md` defines everything.
+
+Names that need numpy load on first use.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vosbench.metrics.contour import boundary_radius, contour_accuracy
+    from vosbench.metrics.region import region_similarity
+    from vosbench.metrics.series import statistics
+
+__all__ = [
+    "MetricSpec",
+    "boundary_radius",
+    "contour_accuracy",
+    "region_similarity",
+    "statistics",
+]
+
+_LAZY = {
+    "boundary_radius": "vosbench.metrics.contour",
+    "contour_accuracy": "vosbench.metrics.contour",
+    "region_similarity": "vosbench.metrics.region",
+    "statistics": "vosbench.metrics.series",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec:
+    """A measure of one object in one frame, besides J and F.
+
+    Attributes:
+        name: its column in the tables, e.g. "Area-Error"; letters, digits, dots and dashes.
+        function: called with the annotated and the predicted mask, bool (H, W) each; returns a
+            float. As text, "package.module:attribute", it is imported when it is first needed.
+        summary: one line for `vosbench evaluate --help` and `vosbench plugins`.
+
+    Example:
+        >>> MetricSpec(name="Dice", function="my_package:dice", summary="Dice coefficient").name
+        'Dice'
+    """
+
+    name: str
+    function: str | Callable[..., float]
+    summary: str
+
+    def resolve(self) -> Callable[..., float]:
+        """The function itself. Raises PluginError if it cannot be imported."""
+        from vosbench.plugins import resolve_factory
+
+        return resolve_factory(self.function)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _LAZY:
+        return getattr(importlib.import_module(_LAZY[name]), name)
+    raise AttributeError(f"module 'vosbench.metrics' has no attribute {name!r}")
