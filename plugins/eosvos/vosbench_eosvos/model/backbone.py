@@ -44,6 +44,9 @@ class Backbone(nn.Module):
         mean, std: of the input, in units of 0..1 RGB.
     """
 
+    mean: Tensor
+    std: Tensor
+
     def __init__(
         self,
         stages: nn.ModuleList,

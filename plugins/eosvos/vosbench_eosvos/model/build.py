@@ -34,7 +34,7 @@ def build_model(
         model = MaskRCNN(config, backbone)
     if weights is not None and weights != "imagenet":
         load_coco(model, weights)
-    return model.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return model.eval().to(memory_format=torch.channels_last)
 
 
 @torch.no_grad()
@@ -99,7 +99,7 @@ def _class_agnostic(key: str, value: Tensor) -> dict[str, Tensor]:
     if parts[:2] == ["box_predictor", "cls_score"]:
         return {f"box_score.{kind}": torch.stack([value[0], value[1:].mean(0)])}
     if parts[:2] == ["box_predictor", "bbox_pred"]:
-        return {f"box_delta.{kind}": value.unflatten(0, (-1, 4))[1:].mean(0)}
+        return {f"box_delta.{kind}": value.view(-1, 4, *value.shape[1:])[1:].mean(0)}
     if parts[0] == "mask_head":  # four convolutions, each followed by a ReLU
         index = int(parts[1]) if parts[1].isdigit() else int(parts[1].removeprefix("mask_fcn")) - 1
         return {f"mask_head.{2 * index}.{kind}": value}

@@ -41,7 +41,7 @@ class Depthwise(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         if self.stride[0] > 1:
             with torch.autocast(x.device.type, enabled=False):
-                y = self._conv_forward(x.float(), self.weight, None)
+                y: Tensor = self._conv_forward(x.float(), self.weight, None)
         else:
             y = self._conv_forward(x, self.weight, None)
         if self.bias is None:

@@ -75,7 +75,7 @@ def _group_norm(channels: int) -> nn.Module:
     return GroupNorm(channels // 8, channels)
 
 
-class _FloatRPNHead(RPNHead):
+class _FloatRPNHead(RPNHead):  # type: ignore[misc]
     """Box arithmetic stays in float32 under autocast."""
 
     def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
@@ -105,7 +105,7 @@ class MaskHead(nn.Sequential):
                     nn.init.zeros_(m.bias)
 
     def forward(self, x: Tensor) -> Tensor:
-        logits: Tensor = super().forward(x)
+        logits: Tensor = super().forward(x)  # type: ignore[no-untyped-call]
         return logits[:, 0].float()
 
 
@@ -214,7 +214,9 @@ class MaskRCNN(nn.Module):
             images.device if isinstance(images, Tensor) else next(iter(images.maps.values())).device
         )
         with torch.autocast(device.type, torch.bfloat16, enabled=self.bf16):
-            outputs = self.backbone.start(images) if isinstance(images, Tensor) else images
+            outputs: StageOutputs = (
+                self.backbone.start(images) if isinstance(images, Tensor) else images
+            )
             outputs = self.backbone(outputs, stop)
             if stop is not None:
                 return outputs
@@ -328,7 +330,9 @@ class MaskRCNN(nn.Module):
         decoded = clip_boxes_to_image(decoded, size)
         counts = [len(f) for f in found]
         kept: list[tuple[Tensor, Tensor]] = []
-        for boxes, scores in zip(decoded.split(counts), score.split(counts), strict=True):
+        for boxes, scores in zip(
+            torch.split(decoded, counts), torch.split(score, counts), strict=True
+        ):
             fair = (scores >= self.config.min_score) & (boxes[:, 2:] - boxes[:, :2] >= 1).all(1)
             boxes, scores = boxes[fair], scores[fair]
             keep = nms(boxes, scores, self.config.box_nms)[:limit]
@@ -337,7 +341,7 @@ class MaskRCNN(nn.Module):
         logits = self._mask_head(table, _image_index([b for b, _ in kept]), boxes)
         return [
             Detections(b, s, m)
-            for (b, s), m in zip(kept, logits.split([len(b) for b, _ in kept]), strict=True)
+            for (b, s), m in zip(kept, torch.split(logits, [len(b) for b, _ in kept]), strict=True)
         ]
 
 

@@ -91,17 +91,17 @@ def warp(image: Image, labels: Labels, matrix: Matrix, size: tuple[int, int]) ->
     """Image and instances under an affine map (2, 3) from source to view pixels.
 
     Masks are warped as smooth maps and cut at one half, so that enlarged ones have no stairs.
-    Instances of which less than 5 % (or 30 pixels) remain in view are dropped.
+    Instances of which less than 10 % (or 60 pixels) remain in view are dropped.
     """
     height, width = size
-    out = cv2.warpAffine(image, matrix, (width, height), flags=cv2.INTER_LINEAR)
+    out: Image = cv2.warpAffine(image, matrix, (width, height)).astype(np.uint8, copy=False)
     area_scale = abs(float(np.linalg.det(matrix[:, :2])))
     masks, ids = [], []
     counts = np.bincount(labels.reshape(-1), minlength=256)
     for k in np.flatnonzero(counts[1:]) + 1:
         soft = cv2.warpAffine((labels == k).astype(np.uint8) * 255, matrix, (width, height))
         mask = soft >= 128
-        if mask.sum() >= max(30.0, 0.05 * counts[k] * area_scale):
+        if mask.sum() >= max(60.0, 0.1 * counts[k] * area_scale):
             masks.append(mask)
             ids.append(int(k))
     stacked = np.stack(masks) if masks else np.zeros((0, height, width), bool)
@@ -161,7 +161,7 @@ def random_scale(labels: Labels, chosen: int, settings: ViewSettings, random: Ra
     height, width = settings.size
     fill = settings.coverage * max(height / labels.shape[0], width / labels.shape[1])
     smallest = max(settings.scale[0], fill)
-    return min(max(scale, smallest), max(settings.scale[1], smallest))
+    return float(min(max(scale, smallest), max(settings.scale[1], smallest)))
 
 
 def view_of(

@@ -50,8 +50,14 @@ def all_reduce_sum(tensors: Sequence[Tensor]) -> None:
         return
     flat = torch.cat([t.reshape(-1) for t in tensors])
     dist.all_reduce(flat)
-    for tensor, part in zip(tensors, flat.split([t.numel() for t in tensors]), strict=True):
+    for tensor, part in zip(tensors, torch.split(flat, [t.numel() for t in tensors]), strict=True):
         tensor.copy_(part.view_as(tensor))
+
+
+def barrier() -> None:
+    """Wait for all processes. No-op if alone."""
+    if world_size() > 1:
+        dist.barrier()
 
 
 def seed_unit(seed: int, step: int, unit: int) -> int:

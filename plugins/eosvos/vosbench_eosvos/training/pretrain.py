@@ -175,7 +175,7 @@ class Pretraining:
             images, targets = self._batch(unit)
             losses = self.model(images, targets)
             loss = torch.stack(list(losses.values())).sum() / self.settings.units
-            loss.backward()
+            torch.autograd.backward(loss)
             totals += torch.stack([losses[n].detach() for n in names]) / self.settings.units
         gradients = []
         for p in self._parameters:

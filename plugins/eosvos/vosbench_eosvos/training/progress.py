@@ -6,6 +6,7 @@ import csv
 import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Protocol
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -38,17 +39,22 @@ class Log:
             self._board.add_scalar(f"{self._name}/{key}", value, step)
 
 
+class _Board(Protocol):
+    def add_scalar(self, tag: str, value: float, step: int) -> None: ...
+
+
 class _NoBoard:
     def add_scalar(self, tag: str, value: float, step: int) -> None:
         pass
 
 
-def _tensorboard(folder: Path) -> _NoBoard:
+def _tensorboard(folder: Path) -> _Board:
     try:
         from torch.utils.tensorboard import SummaryWriter
     except ImportError:
         return _NoBoard()
-    return SummaryWriter(str(folder))  # type: ignore[no-any-return, no-untyped-call]
+    board: _Board = SummaryWriter(str(folder))
+    return board
 
 
 class Bar:

@@ -23,7 +23,7 @@ from vosbench_eosvos.training.augmentation import (
     random_view,
     view_of,
 )
-from vosbench_eosvos.training.data import Corpus
+from vosbench_eosvos.training.data import Corpus, Image, Labels
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,12 @@ class TaskSettings:
     distractor: float = 0.35
     view: ViewSettings = field(
         default_factory=lambda: ViewSettings(
-            size=(384, 640), side=(60.0, 340.0), rotation=12.0, stretch=0.08, colour=0.08
+            size=(384, 640),
+            side=(60.0, 340.0),
+            coverage=1.0,
+            rotation=10.0,
+            stretch=0.08,
+            colour=0.08,
         )
     )
     drift: float = 0.25
@@ -146,7 +151,7 @@ class TaskSampler:
         image = jitter_colour(view.image, self._settings.task_colour, random)
         return View(image, view.masks, view.ids)
 
-    def _any_item(self, random: Random) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+    def _any_item(self, random: Random) -> tuple[Image, Labels]:
         return self._corpus[int(random.integers(len(self._corpus)))]
 
 

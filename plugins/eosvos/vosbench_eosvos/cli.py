@@ -1,0 +1,306 @@
+"""`vosbench eosvos ...`: pre-training, meta-training and a quick validation.
+
+Run several processes with `torchrun --nproc-per-node N -m vosbench_eosvos.cli ...`. Every run goes
+on from its folder's checkpoint. torch is imported inside the commands only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from vosbench_eosvos.training.runs import DataFolders
+
+
+@click.group()
+def eosvos() -> None:
+    """Train e-OSVOS: pre-training, meta-training, validation."""
+
+
+def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    folder = click.Path(path_type=Path, file_okay=False, exists=True)
+    options = [
+        click.option(
+            "--photos", multiple=True, type=folder, help="Folder with images/ and masks/."
+        ),
+        click.option("--davis", type=folder, help="DAVIS folder (2016 train is used)."),
+        click.option(
+            "--cache",
+            type=click.Path(path_type=Path, file_okay=False),
+            required=True,
+            help="Folder for decoded images.",
+        ),
+        click.option("--threads", default=1, show_default=True, help="Threads of each process."),
+        click.option("--bf16/--float32", default=True, help="Precision of convolutions."),
+    ]
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _folders(
+    photos: tuple[Path, ...], davis: Path | None, cache: Path, everything: bool = False
+) -> DataFolders:
+    from vosbench_eosvos.training.runs import DataFolders
+
+    return DataFolders(photos=photos, davis=davis, cache=cache, everything=everything)
+
+
+_out = click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run: checkpoint, curves, weights.",
+)
+_everything = click.option("--everything", is_flag=True, help="Train on the development split too.")
+_mask_loss = click.option("--mask-loss", type=click.Choice(["lovasz", "cross_entropy"]))
+_seed = click.option("--seed", default=0, show_default=True)
+_weights = click.option(
+    "--parent",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Weights to start from.",
+)
+_steps_at = click.option(
+    "--iterations", default="1,10", show_default=True, help="Fine-tuning steps to score."
+)
+_stride = click.option("--stride", default=8, show_default=True, help="Score every n-th frame.")
+
+
+def _parse_steps(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(sorted(int(t) for t in text.split(",")))
+    except ValueError:
+        raise click.BadParameter(f"--iterations {text!r} is not a list like 1,10") from None
+
+
+@eosvos.command()
+@_data_options
+@_out
+@_everything
+@_seed
+@click.option("--model", default="lite", show_default=True, help="lite or r50.")
+@click.option("--backbone", help="Another backbone by name.")
+@click.option("--norm", type=click.Choice(["group", "frozen_batch"]))
+@click.option(
+    "--mask-loss", type=click.Choice(["lovasz", "cross_entropy"]), default="cross_entropy"
+)
+@click.option("--weights", default="imagenet", show_default=True, help="imagenet, coco, or a file.")
+@click.option("--steps", default=3600, show_default=True)
+@click.option("--units", default=2, show_default=True, help="Units of work a step.")
+@click.option("--unit-images", default=2, show_default=True, help="Images a unit.")
+@click.option("--rate", default=1e-3, show_default=True, help="Learning rate of the heads.")
+@click.option("--backbone-rate", default=3e-4, show_default=True)
+def pretrain(
+    photos: tuple[Path, ...],
+    davis: Path | None,
+    cache: Path,
+    threads: int,
+    bf16: bool,
+    out: Path,
+    everything: bool,
+    seed: int,
+    model: str,
+    backbone: str | None,
+    norm: str | None,
+    mask_loss: str,
+    weights: str,
+    steps: int,
+    units: int,
+    unit_images: int,
+    rate: float,
+    backbone_rate: float,
+) -> None:
+    """Train the model to find and cut out any object (the parent of all that follows)."""
+    from vosbench_eosvos.training import runs
+    from vosbench_eosvos.training.pretrain import PretrainSettings
+
+    runs.use_threads(threads)
+    changes = {"backbone": backbone, "norm": norm, "mask_loss": mask_loss}
+    path = runs.pretrain(
+        _folders(photos, davis, cache, everything),
+        out,
+        PretrainSettings(
+            steps=steps,
+            units=units,
+            unit_images=unit_images,
+            rate=rate,
+            backbone_rate=backbone_rate,
+            seed=seed,
+        ),
+        model=model,
+        weights=weights,
+        bf16=bf16,
+        **{k: v for k, v in changes.items() if v is not None},
+    )
+    click.echo(f"wrote {path}")
+
+
+@eosvos.command()
+@_data_options
+@_out
+@_everything
+@_seed
+@_weights
+@_mask_loss
+@_steps_at
+@_stride
+@click.option(
+    "--level",
+    type=click.Choice(["global", "neuron", "parameter"]),
+    default="neuron",
+    show_default=True,
+    help="What one learning rate governs.",
+)
+@click.option("--start-rate", type=float, help="Every learning rate at first; default: searched.")
+@click.option("--steps", default=400, show_default=True)
+@click.option("--tasks", default=4, show_default=True, help="Tasks a step.")
+@click.option("--inner-steps", default=5, show_default=True)
+@click.option("--rate", default=5e-5, show_default=True, help="Meta learning rate of theta0.")
+@click.option(
+    "--rate-rate", default=0.02, show_default=True, help="Of lambda, in units of its first value."
+)
+@click.option("--second-order", is_flag=True, help="Differentiate through the inner steps.")
+@click.option("--validate-every", default=50, show_default=True)
+def metatrain(
+    photos: tuple[Path, ...],
+    davis: Path | None,
+    cache: Path,
+    threads: int,
+    bf16: bool,
+    out: Path,
+    everything: bool,
+    seed: int,
+    parent: Path,
+    mask_loss: str | None,
+    iterations: str,
+    stride: int,
+    level: str,
+    start_rate: float | None,
+    steps: int,
+    tasks: int,
+    inner_steps: int,
+    rate: float,
+    rate_rate: float,
+    second_order: bool,
+    validate_every: int,
+) -> None:
+    """Learn theta0 and lambda over tasks of one object each."""
+    from vosbench_eosvos.training import runs
+    from vosbench_eosvos.training.metatrain import MetaSettings
+    from vosbench_eosvos.training.validation import ValidationSettings
+
+    runs.use_threads(threads)
+    path = runs.metatrain(
+        _folders(photos, davis, cache, everything),
+        out,
+        MetaSettings(
+            steps=steps,
+            tasks=tasks,
+            inner_steps=inner_steps,
+            rate=rate,
+            rate_rate=rate_rate,
+            second_order=second_order,
+            validate_every=validate_every,
+            seed=seed,
+        ),
+        ValidationSettings(stride=stride, iterations=_parse_steps(iterations)),
+        parent=parent,
+        level=level,  # type: ignore[arg-type]
+        rate=start_rate,
+        bf16=bf16,
+        mask_loss=mask_loss or "lovasz",
+    )
+    click.echo(f"wrote {path}")
+
+
+@eosvos.command("finetune-init")
+@_data_options
+@_out
+@_everything
+@_seed
+@_weights
+@_steps_at
+@_stride
+@click.option("--steps", default=100, show_default=True)
+@click.option("--rate", default=2e-5, show_default=True, help="Meta learning rate of theta0.")
+@click.option("--validate-every", default=25, show_default=True)
+def finetune_init(
+    photos: tuple[Path, ...],
+    davis: Path | None,
+    cache: Path,
+    threads: int,
+    bf16: bool,
+    out: Path,
+    everything: bool,
+    seed: int,
+    parent: Path,
+    iterations: str,
+    stride: int,
+    steps: int,
+    rate: float,
+    validate_every: int,
+) -> None:
+    """Fine-tune theta0 to one dataset's videos; the learning rates stay as they are."""
+    from vosbench_eosvos.training import runs
+    from vosbench_eosvos.training.metatrain import MetaSettings
+    from vosbench_eosvos.training.tasks import TaskSettings
+    from vosbench_eosvos.training.validation import ValidationSettings
+
+    runs.use_threads(threads)
+    path = runs.metatrain(
+        _folders(photos, davis, cache, everything),
+        out,
+        MetaSettings(
+            steps=steps,
+            rate=rate,
+            rate_rate=0.0,
+            tasks_from=TaskSettings(videos=1.0),
+            validate_every=validate_every,
+            seed=seed,
+        ),
+        ValidationSettings(stride=stride, iterations=_parse_steps(iterations)),
+        parent=parent,
+        level=None,
+        rate=None,
+        bf16=bf16,
+    )
+    click.echo(f"wrote {path}")
+
+
+@eosvos.command()
+@_data_options
+@_steps_at
+@_stride
+@click.argument("weights", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+def validate(
+    photos: tuple[Path, ...],
+    davis: Path | None,
+    cache: Path,
+    threads: int,
+    bf16: bool,
+    iterations: str,
+    stride: int,
+    weights: Path,
+) -> None:
+    """Quick region similarity of WEIGHTS on the development split of DAVIS-2016 train."""
+    from vosbench_eosvos.training import runs
+    from vosbench_eosvos.training.validation import ValidationSettings
+
+    runs.use_threads(threads)
+    scores = runs.validate(
+        _folders(photos, davis, cache),
+        weights,
+        ValidationSettings(stride=stride, iterations=_parse_steps(iterations)),
+        bf16=bf16,
+    )
+    for name, value in scores.items():
+        click.echo(f"{name:20s} {value:.3f}")
+
+
+if __name__ == "__main__":
+    eosvos()

@@ -1,0 +1,163 @@
+"""Whole runs, from folders on disk to weights: what the commands do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vosbench.errors import UsageError
+from vosbench_eosvos.learned import LearnedOptimiser, Level
+from vosbench_eosvos.model import build_model, get_config
+from vosbench_eosvos.training import distributed
+from vosbench_eosvos.training.data import (
+    DEVELOPMENT_SPLIT,
+    Corpus,
+    davis_sources,
+    load_corpus,
+    photo_sources,
+    training_sequences,
+)
+from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining, search_rate
+from vosbench_eosvos.training.pretrain import Pretraining, PretrainSettings
+from vosbench_eosvos.training.validation import (
+    DetectionValidation,
+    FineTuneValidation,
+    ValidationSettings,
+)
+
+logger = logging.getLogger(__name__)
+
+#: Single learning rates that meta-training may start from.
+CANDIDATE_RATES = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataFolders:
+    """Where images come from.
+
+    Attributes:
+        photos: folders with images/*.jpg and masks/*.png.
+        davis: a DAVIS folder, or None to train on photos alone.
+        cache: decoded images (about 4 bytes a pixel).
+        everything: train on the development split too (a last run, when all is decided).
+    """
+
+    photos: Sequence[Path]
+    davis: Path | None
+    cache: Path
+    everything: bool = False
+
+    def training(self) -> Corpus:
+        """Photos and the training videos. Raises DatasetError or UsageError if there are none."""
+        sources = [s for folder in self.photos for s in photo_sources(folder)]
+        if self.davis is not None:
+            names = training_sequences(self.davis, everything=self.everything)
+            sources += davis_sources(self.davis, names)
+        if not sources:
+            raise UsageError("nothing to train on", "Give --photos, --davis or both.")
+        return self._load(sources)
+
+    def development(self) -> Corpus | None:
+        """The held-out videos, or None without DAVIS."""
+        if self.davis is None:
+            return None
+        return self._load(davis_sources(self.davis, DEVELOPMENT_SPLIT))
+
+    def _load(self, sources: Any) -> Corpus:
+        """The first rank decodes, the others wait for it."""
+        if distributed.rank() == 0:
+            load_corpus(sources, self.cache)
+        distributed.barrier()
+        return load_corpus(sources, self.cache)
+
+
+def pretrain(
+    folders: DataFolders,
+    out: Path,
+    settings: PretrainSettings,
+    *,
+    model: str,
+    weights: str | None,
+    bf16: bool,
+    **changes: Any,
+) -> Path:
+    """Pre-train `model` (changed by `changes`) and return the file with its weights."""
+    with distributed.process_group():
+        corpus, held_out = folders.training(), folders.development()
+        net = build_model(get_config(model, **changes), weights=weights)
+        net.bf16 = bf16
+        validation = DetectionValidation(held_out) if held_out else None
+        run = Pretraining(net, corpus, settings, out, validation=validation)
+        run.run()
+        return run.export
+
+
+def metatrain(
+    folders: DataFolders,
+    out: Path,
+    settings: MetaSettings,
+    validation: ValidationSettings,
+    *,
+    parent: Path,
+    level: Level | None,
+    rate: float | None,
+    bf16: bool,
+    **changes: Any,
+) -> Path:
+    """Meta-train from the weights `parent`; returns the file with the best state.
+
+    Args:
+        level: of the learning rates; None goes on with those of `parent`.
+        rate: every learning rate at the start; None searches the best single one.
+    """
+    with distributed.process_group():
+        corpus, held_out = folders.training(), folders.development()
+        learned = LearnedOptimiser.load(parent)
+        learned.config = replace(learned.config, **changes)
+        if level is not None:
+            learned = _with_rates(learned, level, rate, corpus, settings, bf16=bf16)
+        check = FineTuneValidation(held_out, validation) if held_out else None
+        MetaTraining(learned, corpus, settings, out, validation=check, bf16=bf16).run()
+        return out / ("best.safetensors" if held_out else "last.safetensors")
+
+
+def _with_rates(
+    parent: LearnedOptimiser,
+    level: Level,
+    rate: float | None,
+    corpus: Corpus,
+    settings: MetaSettings,
+    *,
+    bf16: bool,
+) -> LearnedOptimiser:
+    net = parent.build_model()
+    net.bf16 = bf16
+    if rate is None:
+        curve = search_rate(net, parent, corpus, settings, CANDIDATE_RATES)
+        rate = min(curve, key=curve.__getitem__)
+        logger.info("test loss by single rate: %s; starting from %g", curve, rate)
+    return LearnedOptimiser.create(net, level, rate, {"parent": parent.provenance, "rate": rate})
+
+
+def validate(
+    folders: DataFolders, weights: Path, settings: ValidationSettings, *, bf16: bool
+) -> dict[str, float]:
+    """Scores of `weights` on the development split (see `FineTuneValidation`)."""
+    with distributed.process_group():
+        held_out = folders.development()
+        if held_out is None:
+            raise UsageError("the development split needs --davis")
+        learned = LearnedOptimiser.load(weights)
+        net = learned.build_model()
+        net.bf16 = bf16
+        return FineTuneValidation(held_out, settings)(learned, net)
+
+
+def use_threads(count: int) -> None:
+    """Threads of this process; one a process is fastest where processes fill the cores."""
+    torch.set_num_threads(count)
