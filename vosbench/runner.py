@@ -125,6 +125,7 @@ def run(
     if timeout <= 0:
         raise UsageError(f"--timeout must be above 0 seconds, not {timeout:g}")
     _check_device(spec, device)
+    crew = _make_executor(plugins, executor)
     values = spec.resolve_options(options or {})
     asked = _resolve_snapshots(spec, snapshots or {})
     wanted = _wanted(dataset, sequences)
@@ -161,7 +162,7 @@ def run(
             todo_jobs = [_job(dataset, name, books) for name in todo]
             frames = sum(len(job.sequence) for job in todo_jobs)
             clerk.progress.begin(main, todo, frames)
-            _make_executor(plugins, executor).run(plan, todo_jobs, clerk)
+            crew.run(plan, todo_jobs, clerk)
         for book in books.values():
             book.finish()
     return [book.run for book in books.values()]

@@ -215,10 +215,7 @@ class WorkerProcess:
             self._channel.send(message)
             answer, _ = self._channel.receive()
         except ConnectionLost:
-            python = f" in {self._plan.python}" if self._plan.python else ""
-            raise PluginError(
-                f"tracker {self._plan.tracker}{python}: {self._last_words()}", self._log_tail()
-            ) from None
+            raise self._not_started() from None
         finally:
             self._deadline = float("inf")
         if answer["type"] == "failed":
@@ -227,6 +224,17 @@ class WorkerProcess:
                 answer["hint"] or f"The traceback is in {self._plan.log}.",
             )
         return answer
+
+    def _not_started(self) -> PluginError:
+        reason = self._last_words()
+        printed = self._log_tail().splitlines()[-1:]
+        problem = ": ".join([f"tracker {self._plan.tracker}: {reason}", *printed])
+        if self._plan.python:
+            return PluginError(
+                f"--python {self._plan.python}: {problem}",
+                "It must be Python 3.11 or later, with numpy, pluggy and the tracker installed.",
+            )
+        return PluginError(problem, f"All that it printed is in {self._plan.log}.")
 
     def _serve(self, job: Job, on_call: Callable[[str, int], None] | None) -> dict[str, Any]:
         """Answer what the worker asks for until it is done with the sequence."""

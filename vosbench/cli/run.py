@@ -1,0 +1,295 @@
+"""`vosbench run`: trackers over datasets, then their scores."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.shell_completion import CompletionItem
+
+from vosbench.cli.options import (
+    data_root_option,
+    json_option,
+    load_plugins,
+    plugin_options,
+    results_option,
+)
+from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
+
+if TYPE_CHECKING:
+    from vosbench.datasets.base import Dataset
+    from vosbench.specs import TrackerSpec
+    from vosbench.store import Run
+
+
+def _complete(kind: str) -> Any:
+    def complete(ctx: click.Context, _: click.Parameter, text: str) -> list[CompletionItem]:
+        with ctx:
+            specs = getattr(load_plugins(), kind).values()
+        return [CompletionItem(s.name, help=s.summary) for s in specs if s.name.startswith(text)]
+
+    return complete
+
+
+@click.command()
+@click.option(
+    "--tracker",
+    "trackers",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    shell_complete=_complete("trackers"),
+    help="Tracker to run, see `vosbench trackers`. May be repeated.",
+)
+@click.option(
+    "--dataset",
+    "datasets",
+    multiple=True,
+    required=True,
+    metavar="NAME",
+    shell_complete=_complete("datasets"),
+    help="Dataset, or a folder in DAVIS layout, see `vosbench datasets`. May be repeated.",
+)
+@click.option(
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Option of the trackers that have it, see `vosbench trackers NAME`. May be repeated.",
+)
+@click.option("--seed", default=0, show_default=True, help="Seed before each sequence.")
+@click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    help="Torch device: cpu, cuda, cuda:1; auto takes cuda where there is one.",
+)
+@click.option(
+    "--jobs",
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="Sequences at once. Speed is not ranked for more than one.",
+)
+@click.option("--limit", type=int, metavar="N", help="Only the first N sequences.")
+@click.option(
+    "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
+)
+@click.option("--fresh", is_flag=True, help="Discard what these runs have and start again.")
+@click.option(
+    "--timeout",
+    default=600.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="End a tracker that takes longer for one call.",
+)
+@click.option(
+    "--python",
+    default="",
+    metavar="PATH",
+    help="Python of another environment in which the tracker is installed.",
+)
+@click.option(
+    "--executor",
+    default="local",
+    show_default=True,
+    metavar="NAME",
+    help="Where to run: local, ray.",
+)
+@click.option("--no-evaluate", is_flag=True, help="Write masks only.")
+@results_option
+@data_root_option
+@plugin_options
+@json_option
+def run(
+    trackers: tuple[str, ...],
+    datasets: tuple[str, ...],
+    options: tuple[str, ...],
+    sequences: tuple[str, ...],
+    limit: int | None,
+    results: Path,
+    data_root: tuple[Path, ...],
+    no_evaluate: bool,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Run trackers over datasets, score and time them.
+
+    A command that was interrupted, or in which sequences failed, goes on where it stopped when it
+    is given again.
+
+    \b
+    Examples:
+      vosbench run --tracker copy-first --tracker flow --dataset demo
+      vosbench run --tracker flow --dataset davis17-val -o preset=fast --limit 3
+      vosbench run --plugin ./mine.py --tracker mine --dataset path/to/folder
+    """
+    from vosbench.config import data_roots
+    from vosbench.datasets.registry import open_dataset, select
+    from vosbench.runner import find_tracker
+
+    plugins = load_plugins()
+    specs = [find_tracker(plugins, name, settings["python"]) for name in dict.fromkeys(trackers)]
+    given = _options_of(specs, options)
+    roots = data_roots(data_root)
+    opened = [open_dataset(name, plugins, roots) for name in dict.fromkeys(datasets)]
+    parts = [select(dataset, sequences, limit) for dataset in opened]
+
+    outcomes: list[_Outcome] = []
+    for dataset, part in zip(opened, parts, strict=True):
+        for spec in specs:
+            outcome = _Outcome(f"{spec.name} on {dataset.name}")
+            outcomes.append(outcome)
+            try:
+                outcome.run = _run_one(
+                    spec, dataset, part, options=given[spec.name], results=results, **settings
+                )
+                if not no_evaluate:
+                    outcome.evaluate(part, settings["jobs"])
+            except KeyboardInterrupt:
+                click.echo("interrupted; the same command goes on from here", err=True)
+                click.get_current_context().exit(130)
+            except VosbenchError as error:
+                outcome.error = error
+    if as_json:
+        import json
+
+        click.echo(json.dumps([outcome.as_json() for outcome in outcomes], indent=1))
+    else:
+        _print_table(outcomes)
+    _end(outcomes)
+
+
+class _Outcome:
+    """What came of one tracker on one dataset."""
+
+    def __init__(self, title: str) -> None:
+        self.title = title
+        self.run: Run | None = None
+        self.scores: dict[str, float] = {}
+        self.note = ""
+        self.error: VosbenchError | None = None
+
+    def evaluate(self, part: Dataset, jobs: int) -> None:
+        """Score the sequences that are done."""
+        from vosbench.datasets.registry import select
+        from vosbench.evaluate import evaluate
+
+        if self.run is None:
+            return
+        done = tuple(name for name in self.run.done() if name in {s.name for s in part.sequences})
+        if not part.annotated:
+            self.note = "no annotations here: `vosbench pack` prepares the submission"
+        elif done:
+            evaluation = evaluate(select(part, done), self.run.masks, jobs=jobs)
+            evaluation.write(self.run.scores)
+            self.scores = evaluation.global_scores
+
+    def failures(self) -> dict[str, str]:
+        """Sequence -> what went wrong."""
+        records = self.run.sequences().values() if self.run else ()
+        return {record.sequence: record.error for record in records if record.status == "failed"}
+
+    def as_json(self) -> dict[str, Any]:
+        from dataclasses import asdict
+
+        timing = self.run.timing() if self.run else None
+        return {
+            "folder": str(self.run.folder) if self.run else None,
+            "run": asdict(self.run.record) if self.run else None,
+            "timing": asdict(timing) if timing else None,
+            "scores": self.scores,
+            "failed": self.failures(),
+            "error": str(self.error) if self.error else None,
+        }
+
+
+def _options_of(specs: list[TrackerSpec], options: tuple[str, ...]) -> dict[str, dict[str, str]]:
+    """Tracker -> the given options that it has, checked."""
+    given: dict[str, str] = {}
+    for text in options:
+        key, equals, value = text.partition("=")
+        if not key or not equals:
+            raise UsageError(f"-o {text}: expected KEY=VALUE")
+        given[key] = value
+    names = {spec.name: {option.name for option in spec.options} for spec in specs}
+    for key in given:
+        if not any(key in known for known in names.values()):
+            specs[0].resolve_options({key: given[key]})  # says which options there are
+    chosen = {
+        spec.name: {key: value for key, value in given.items() if key in names[spec.name]}
+        for spec in specs
+    }
+    for spec in specs:
+        spec.resolve_options(chosen[spec.name])
+    return chosen
+
+
+def _run_one(spec: TrackerSpec, dataset: Dataset, part: Dataset, **settings: Any) -> Run:
+    from vosbench.cli.progress import Display
+    from vosbench.runner import run as run_tracker
+
+    whole = len(part.sequences) == len(dataset.sequences)
+    names = () if whole else tuple(sequence.name for sequence in part.sequences)
+    with Display().live() as display:
+        return run_tracker(
+            load_plugins(), dataset, spec, sequences=names, progress=display, **settings
+        )[0]
+
+
+def _print_table(outcomes: list[_Outcome]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    columns = list(dict.fromkeys(key for o in outcomes for key in o.scores if "Mean" in key))
+    table = Table("dataset", "run", "sequences", *columns, "FPS", "init s", "ms/frame")
+    for column in table.columns[2:]:
+        column.justify = "right"
+    for outcome in outcomes:
+        if outcome.run is None:
+            continue
+        record, timing = outcome.run.record, outcome.run.timing()
+        done = f"{len(outcome.run.done())}/{len(record.sequences)}"
+        scores = [f"{outcome.scores[c]:.3f}" if c in outcome.scores else "-" for c in columns]
+        speed = ["-"] * 3
+        if timing is not None:
+            mark = "" if timing.comparable else "*"
+            speed = [
+                f"{timing.fps:.1f}{mark}",
+                f"{timing.init_seconds:.2f}",
+                f"{1000 * timing.frame_median:.1f}",
+            ]
+        table.add_row(record.dataset, outcome.run.name, done, *scores, *speed)
+    if table.row_count:
+        Console().print(table)
+    if any(o.run and (t := o.run.timing()) and not t.comparable for o in outcomes):
+        click.echo("* the machine was shared meanwhile: not this tracker's speed alone")
+    for outcome in outcomes:
+        if outcome.run is not None:
+            click.echo(f"{outcome.run.folder}{f': {outcome.note}' if outcome.note else ''}")
+
+
+def _end(outcomes: list[_Outcome]) -> None:
+    """Say what went wrong and end with the code of the worst."""
+    errors = [(outcome, outcome.error) for outcome in outcomes if outcome.error is not None]
+    failed = [(outcome, outcome.failures()) for outcome in outcomes if outcome.failures()]
+    for outcome, failures in failed:
+        click.secho(f"failed: {outcome.title}, {len(failures)} sequence(s):", fg="red", err=True)
+        for name, problem in failures.items():
+            click.echo(f"  - {name}: {problem}", err=True)
+    for outcome, error in errors:
+        click.secho(f"failed: {outcome.title}: {error.message}", fg="red", err=True)
+        for problem in error.problems if isinstance(error, EvaluationError) else ():
+            click.echo(f"  - {problem}", err=True)
+        if error.hint:
+            click.echo(error.hint, err=True)
+    if failed:
+        folder = failed[0][0].run.folder if failed[0][0].run else ""
+        click.echo(
+            f"Tracebacks are in {folder}/sequences; the same command tries them again.", err=True
+        )
+    if errors or failed:
+        code = errors[0][1].exit_code if errors else RunError.exit_code
+        click.get_current_context().exit(code)
