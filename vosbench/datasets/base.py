@@ -156,6 +156,7 @@ class DatasetSpec:
         homepage: where it comes from.
         licence: under which terms.
         archives: what `vosbench datasets fetch` downloads; empty where the terms need a form.
+        place: folder under a data root where one unpacks it by hand, if there are no archives.
     """
 
     name: str
@@ -167,3 +168,4 @@ class DatasetSpec:
     homepage: str = ""
     licence: str = ""
     archives: tuple[Archive, ...] = ()
+    place: str = ""

@@ -1,7 +1,7 @@
 """DAVIS-2016 and DAVIS-2017, wherever under a data root they were unpacked.
 
-The sequence lists are part of the benchmark (ImageSets of the official archives) and kept here: a
-folder holds a split only if it holds every sequence of it, so a part is never taken for the whole.
+The sequence lists are part of the benchmark (ImageSets of the official archives) and kept here,
+so that a part is never taken for the whole.
 """
 
 from __future__ import annotations
@@ -128,20 +128,20 @@ def load(name: str, root: Path) -> Dataset:
 
 
 def locate(name: str, root: Path) -> Path | None:
-    """The DAVIS folder at or under the data root `root` that holds all sequences of `name`.
+    """The DAVIS folder at or under the data root `root` that holds the sequences of `name`, or at
+    least nine in ten of them: `load` then names those that are missing.
 
     DAVIS-2017 holds the videos of DAVIS-2016 with masks of its own, so a folder of DAVIS-2016 is
     preferred for the latter.
     """
     wanted = frozenset(SPLITS[name])
-    found = [
-        folder
-        for folder in find_layouts(root, _ON_THE_WAY)
-        if wanted <= frozenset(list_folders(_folder(folder, "JPEGImages")))
-    ]
-    if name.startswith("davis16"):
-        found.sort(key=lambda folder: (folder / "ImageSets" / "2017").is_dir())
-    return found[0] if found else None
+    ranked: list[tuple[int, bool, Path]] = []
+    for folder in find_layouts(root, _ON_THE_WAY):
+        missing = len(wanted.difference(list_folders(_folder(folder, "JPEGImages"))))
+        other_masks = name.startswith("davis16") and (folder / "ImageSets" / "2017").is_dir()
+        if missing * 10 <= len(wanted):
+            ranked.append((missing, other_masks, folder))
+    return min(ranked)[2] if ranked else None
 
 
 def _folder(root: Path, kind: str) -> Path:

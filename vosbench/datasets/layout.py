@@ -19,6 +19,24 @@ from vosbench.errors import DatasetError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
 
+
+class BrokenSequencesError(DatasetError):
+    """Some sequences of a dataset cannot be opened.
+
+    Attributes:
+        problems: what is wrong with each of them.
+        readable: the sequences that can be opened.
+    """
+
+    def __init__(self, problems: list[str], readable: list[Sequence]) -> None:
+        more = f"\n... and {len(problems) - 5} more" if len(problems) > 5 else ""
+        super().__init__(
+            "\n".join(problems[:5]) + more, "`vosbench datasets verify` lists all that is wrong."
+        )
+        self.problems = problems
+        self.readable = readable
+
+
 #: Resolution folders in the order of preference; any other name comes after them.
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 
@@ -171,24 +189,23 @@ def read_sequences(
     """`read_sequence` for each of `names`, masks decoded by several threads.
 
     Raises:
-        DatasetError: as `read_sequence`, and naming every sequence whose folder is missing.
+        BrokenSequencesError: one or more of them cannot be opened.
     """
-    names = tuple(names)
-    missing = [name for name in names if not (images / name).is_dir()]
-    if missing:
-        more = f" and {len(missing) - 5} more" if len(missing) > 5 else ""
-        raise DatasetError(
-            f"{images} lacks {len(missing)} of {len(names)} sequences: "
-            + ", ".join(missing[:5])
-            + more
-        )
 
-    def read(name: str) -> Sequence:
+    def read(name: str) -> Sequence | str:
         known = given.get(name) if given is not None else None
-        return read_sequence(name, images, annotations, binary=binary, given=known, late=late)
+        try:
+            return read_sequence(name, images, annotations, binary=binary, given=known, late=late)
+        except DatasetError as error:
+            return f"{name}: {error.message}"
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        return tuple(pool.map(read, names))
+        results = list(pool.map(read, names))
+    problems = [result for result in results if isinstance(result, str)]
+    sequences = [result for result in results if isinstance(result, Sequence)]
+    if problems:
+        raise BrokenSequencesError(problems, sequences)
+    return tuple(sequences)
 
 
 def find_objects(annotations: Mapping[int, Path], *, binary: bool, late: bool) -> dict[int, int]:

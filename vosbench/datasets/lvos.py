@@ -44,6 +44,7 @@ def specs() -> Iterator[DatasetSpec]:
             locate=partial(locate, name),
             protocol="lvos",
             homepage="https://lingyihongfd.github.io/lvos.github.io/",
+            place=f"LVOS/{name[5:]}",
             licence="CC BY-NC-SA 4.0, non-commercial research",
         )
 

@@ -33,6 +33,7 @@ def specs() -> Iterator[DatasetSpec]:
             locate=partial(locate, name),
             protocol="mosev2" if second else "davis2017",
             homepage="https://mose.video" if second else "https://henghuiding.github.io/MOSE/",
+            place=f"MOSE{'v2' if second else ''}/{folder}",
             licence="CC BY-NC-SA 4.0",
         )
 

@@ -84,7 +84,7 @@ def not_installed(spec: DatasetSpec, roots: tuple[Path, ...]) -> DatasetError:
     if spec.archives:
         way = f"`vosbench datasets fetch {spec.name}` downloads it."
     else:
-        way = f"Get it from {spec.homepage} and unpack it there."
+        way = f"Get it from {spec.homepage} and unpack it to <data root>/{spec.place}."
     return DatasetError(
         f"dataset {spec.name} is not installed (looked in: {places})",
         f"{way} Data roots are set by --data-root, VOSBENCH_DATA or the configuration file.",

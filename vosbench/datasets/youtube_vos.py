@@ -30,9 +30,9 @@ SEEN = frozenset(
     """
 airplane ape bear bike bird boat bucket bus camel cat cow crocodile deer dog dolphin duck eagle
 earless_seal elephant fish fox frisbee frog giant_panda giraffe hand hat hedgehog horse knife
-leopard lion lizard monkey motorbike mouse others owl paddle parachute parrot penguin person plant rabbit
-raccoon sedan shark sheep sign skateboard snail snake snowboard squirrel surfboard tennis_racket
-tiger toilet train truck turtle umbrella whale zebra
+leopard lion lizard monkey motorbike mouse others owl paddle parachute parrot penguin person plant
+rabbit raccoon sedan shark sheep sign skateboard snail snake snowboard squirrel surfboard
+tennis_racket tiger toilet train truck turtle umbrella whale zebra
 """.strip().split()
 )
 
@@ -63,6 +63,7 @@ def specs() -> Iterator[DatasetSpec]:
             locate=partial(locate, name),
             protocol="ytvos",
             homepage="https://youtube-vos.org/dataset/vos/",
+            place=f"YouTube-VOS/{edition or 2019}/{folder}",
             licence="annotations CC BY 4.0; videos for non-commercial research",
         )
 
