@@ -40,7 +40,7 @@ class Example:
 
 def to_tensor(image: Image, device: torch.device) -> Tensor:
     """(H, W, 3) uint8 -> (1, 3, H, W) uint8 on `device`, channels last in memory."""
-    return torch.from_numpy(np.ascontiguousarray(image)).to(device).permute(2, 0, 1)[None]
+    return torch.tensor(image, device=device).permute(2, 0, 1)[None]
 
 
 def device_of(model: MaskRCNN) -> torch.device:
@@ -140,4 +140,5 @@ def _gradients(
 
 def derive_seed(*parts: int) -> int:
     """One seed from several numbers, each of which matters."""
-    return int(np.random.SeedSequence([p % 2**32 for p in parts]).generate_state(1)[0])
+    entropy = [len(parts), *(part % 2**32 for part in parts)]
+    return int(np.random.SeedSequence(entropy).generate_state(1)[0])

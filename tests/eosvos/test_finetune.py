@@ -1,0 +1,136 @@
+"""Fine-tuning: the fast path against the plain one, and what its answer may depend on."""
+
+import numpy as np
+import pytest
+import torch
+from torch.func import functional_call
+
+from vosbench_eosvos.finetune import derive_seed, fine_tune, make_example, to_tensor
+
+
+@pytest.fixture
+def model(tiny):
+    return tiny.build_model()
+
+
+@pytest.fixture
+def examples(model, tiny, scene):
+    frames, masks = scene()
+    depth = model.frozen_depth(tiny.initial_parameters(drop_frozen=True))
+    return [make_example(model, f.image, m[1], depth) for f, m in zip(frames, masks, strict=True)]
+
+
+def last(run):
+    *_, (_, params) = run
+    return params
+
+
+def same(a, b):
+    return a.keys() == b.keys() and all(torch.equal(a[n], b[n]) for n in a)
+
+
+def test_the_fast_path_gives_what_the_plain_one_gives(tiny, model, scene):
+    """Cached features and left-out rates against SGD on every parameter from the pixels up."""
+    frames, masks = scene()
+    start = tiny.initial_parameters(drop_frozen=True)
+    depth = model.frozen_depth(start)
+    assert depth == 5 and len(start) < len(tiny.learning)
+    example = make_example(model, frames[0].image, masks[0][1], depth)
+    fast = last(fine_tune(model, tiny, start, [example], at=(3,), seed=7))
+
+    image = to_tensor(frames[0].image, torch.device("cpu"))
+    plain = tiny.initial_parameters()
+    for step in range(3):
+        torch.manual_seed(derive_seed(7, step))
+        losses = functional_call(model, plain, (image, [example.target]))
+        grads = torch.autograd.grad(
+            sum(losses.values()), list(plain.values()), materialize_grads=True, allow_unused=True
+        )
+        plain = tiny.step(plain, dict(zip(plain, grads, strict=True)))
+    for name, value in plain.items():
+        before = tiny.state[name]
+        if name in fast:
+            assert torch.allclose(fast[name], value, rtol=1e-4, atol=1e-6), name
+        else:
+            assert torch.equal(before, value), name
+    moved = [n for n in fast if not torch.equal(fast[n], tiny.state[n])]
+    assert len(moved) > len(fast) / 2
+
+
+def test_losses_fall(tiny, model, examples):
+    def loss(params):
+        torch.manual_seed(0)
+        target = examples[0].target
+        with torch.no_grad():
+            losses = functional_call(model, params, (examples[0].features, [target]))
+        return float(sum(losses.values()))
+
+    start = tiny.initial_parameters(drop_frozen=True)
+    after = last(fine_tune(model, tiny, start, examples[:1], at=(8,), seed=0))
+    assert loss(after) < loss(start)
+
+
+def test_one_seed_gives_one_answer_whatever_the_global_generator_does(tiny, model, examples):
+    start = tiny.initial_parameters(drop_frozen=True)
+
+    def run(seed):
+        return last(fine_tune(model, tiny, start, examples, at=(2,), seed=seed))
+
+    torch.manual_seed(1)
+    state = torch.random.get_rng_state()
+    first = run(0)
+    assert torch.equal(torch.random.get_rng_state(), state)
+    torch.manual_seed(2)
+    assert same(first, run(0))
+    assert not same(first, run(1))
+
+
+def test_snapshots_are_what_shorter_runs_give(tiny, model, examples):
+    start = tiny.initial_parameters(drop_frozen=True)
+    snapshots = dict(fine_tune(model, tiny, start, examples, at=(0, 1, 3), seed=0))
+    assert same(snapshots[0], {n: v.detach() for n, v in start.items()})
+    for steps in (1, 3):
+        alone = last(fine_tune(model, tiny, start, examples, at=(steps,), seed=0))
+        assert same(snapshots[steps], alone)
+
+
+def test_steps_cycle_through_the_examples(tiny, model, examples):
+    start = tiny.initial_parameters(drop_frozen=True)
+    cycle = last(fine_tune(model, tiny, start, examples[:2], at=(3,), seed=0))
+    spelled_out = last(
+        fine_tune(model, tiny, start, [examples[i] for i in (0, 1, 0)], at=(3,), seed=0)
+    )
+    assert same(cycle, spelled_out)
+    assert not same(cycle, last(fine_tune(model, tiny, start, examples[:1], at=(3,), seed=0)))
+
+
+def test_a_batch_takes_the_mean_gradient(tiny, model, examples):
+    start = tiny.initial_parameters(drop_frozen=True)
+    twice = last(fine_tune(model, tiny, start, [examples[0]] * 2, at=(1,), seed=0, batch=2))
+    assert set(twice) == set(start)
+    assert all(value.isfinite().all() for value in twice.values())
+
+
+def test_the_model_itself_is_never_changed(tiny, model, examples):
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    start = tiny.initial_parameters(drop_frozen=True)
+    last(fine_tune(model, tiny, start, examples, at=(2,), seed=0))
+    assert same(before, model.state_dict())
+    assert same(tiny.initial_parameters(), {n: before[n] for n in tiny.learning})
+
+
+def test_an_empty_mask_and_unsure_pixels_leave_everything_finite(tiny, model, scene):
+    frames, masks = scene()
+    start = tiny.initial_parameters(drop_frozen=True)
+    depth = model.frozen_depth(start)
+    unsure = masks[0][1].astype(np.float32)
+    unsure[20:30] = np.nan
+    for mask in (np.zeros_like(masks[0][1]), unsure):
+        example = make_example(model, frames[0].image, mask, depth)
+        params = last(fine_tune(model, tiny, start, [example], at=(2,), seed=0))
+        assert all(value.isfinite().all() for value in params.values())
+
+
+def test_every_part_of_a_seed_matters():
+    seeds = {derive_seed(*parts) for parts in [(0, 1), (1, 0), (0, 0), (0, 1, 0), (-1, 1)]}
+    assert len(seeds) == 5

@@ -1,0 +1,87 @@
+"""Online adaptation: which frames it learns from, when, and that it starts from theta_T."""
+
+import numpy as np
+import pytest
+import torch
+
+from vosbench_eosvos.online import KEPT, Memory
+from vosbench_eosvos.tracker import EosvosTracker
+
+
+@pytest.fixture
+def seen(tiny, scene):
+    """(model, features of a frame, probabilities in it)."""
+    model = tiny.build_model()
+    frames, _ = scene()
+    with torch.no_grad():
+        features = model(torch.from_numpy(frames[0].image).permute(2, 0, 1)[None], stop=3)
+    probabilities = np.zeros(frames[0].size, np.float32)
+    probabilities[10:30, 10:40] = 0.99
+    probabilities[30:40, 10:40] = 0.6
+    return model, features, probabilities
+
+
+@pytest.mark.parametrize("rule", KEPT)
+def test_a_rule_keeps_the_latest_frames_that_show_the_object(rule, seen):
+    model, features, probabilities = seen
+    memory = Memory(rule, 3)
+    for t in range(6):
+        shifted = np.roll(probabilities, t, axis=1)
+        memory.observe(model, features, shifted, score=0.9)
+    memory.observe(model, features, np.zeros_like(probabilities), score=0.0)
+    left = [float(example.target["boxes"][0, 0]) for example in memory.examples]
+    assert left == [10 + t for t in range(6)][-KEPT[rule] :]
+
+
+def test_only_the_confident_rule_asks_for_a_score(seen):
+    for rule in KEPT:
+        memory = Memory(rule, 3)
+        memory.observe(*seen, score=0.4)
+        assert len(memory.examples) == (rule != "confident")
+
+
+def test_the_ignoring_rule_marks_unsure_pixels_only(seen):
+    memory = Memory("ignore", 3)
+    memory.observe(*seen, score=0.9)
+    mask = memory.examples[0].target["masks"][0]
+    assert mask[10:30, 10:40].eq(1).all()
+    assert mask[30:40, 10:40].isnan().all()
+    assert mask.isnan().sum() == 300 and mask.nansum() == 600
+
+
+def run(ctx, scene, frames=7):
+    """The tracker after a sequence, and theta_T before it."""
+    images, masks = scene(frames)
+    tracker = EosvosTracker(ctx)
+    tracker.init(images[0], {1: masks[0][1]}, ctx)
+    [state] = tracker._families[1].states.values()
+    base = {name: value.clone() for name, value in state.base.items()}
+    changed = []
+    for frame in images[1:]:
+        before = state.params
+        prediction = tracker.track(frame, {}, ctx)
+        tracker.update(frame, prediction.label_map(), ctx)
+        changed.append(state.params is not before)
+    return tracker, state, base, changed
+
+
+@pytest.mark.parametrize("rule", KEPT)
+def test_it_adapts_every_few_frames_from_theta_T_itself(rule, make_context, scene):
+    ctx = make_context(
+        online=True, online_every=3, online_iterations=1, online_frames=rule, min_score=0.05
+    )
+    _, state, base, changed = run(ctx, scene)
+    assert changed == [False, False, True, False, False, True]
+    for name, value in base.items():
+        assert torch.equal(state.base[name], value)
+    assert any(not torch.equal(state.params[n], base[n]) for n in base)
+
+
+def test_no_steps_bring_back_theta_T_exactly(make_context, scene):
+    """Whatever was learned at frame 3, the adaptation at frame 6 starts from theta_T."""
+    ctx = make_context(online=True, online_every=3, online_iterations=2, min_score=0.05)
+    tracker, state, base, _ = run(ctx, scene)
+    tracker.settings = type(tracker.settings).from_options({**ctx.options, "online_iterations": 0})
+    tracker._adapt(scene(1)[0][0], tracker._families[1], state, seed=0)
+    assert state.params.keys() == base.keys()
+    assert all(torch.equal(state.params[name], base[name]) for name in base)

@@ -1,0 +1,189 @@
+"""The tracker as the harness uses it, on a tiny model with random weights."""
+
+import numpy as np
+import pytest
+
+from vosbench.errors import UsageError
+from vosbench.testing import check_tracker, conformance_cases
+from vosbench.types import Frame
+from vosbench_eosvos.tracker import EosvosTracker
+from vosbench_eosvos.variants import specs
+
+SPECS = {spec.name: spec for spec in specs()}
+
+
+def track(ctx, frames, given, late=None):
+    """Predictions for all frames but the first."""
+    tracker = EosvosTracker(ctx)
+    tracker.init(frames[0], given, ctx)
+    predictions = []
+    for frame in frames[1:]:
+        prediction = tracker.track(frame, (late or {}).get(frame.index, {}), ctx)
+        tracker.update(frame, prediction.label_map(), ctx)
+        predictions.append(prediction)
+    tracker.close(ctx)
+    return predictions
+
+
+def test_two_objects_together_are_what_each_is_alone(make_context, scene):
+    frames, masks = scene(3)
+    ctx = make_context(min_score=0.05, online=True, online_every=1, online_iterations=1)
+    together = track(ctx, frames, masks[0])
+    for channel, identity in enumerate((1, 2)):
+        alone = track(ctx, frames, {identity: masks[0][identity]})
+        for both, one in zip(together, alone, strict=True):
+            assert both.ids == (1, 2) and one.ids == (identity,)
+            assert one.scores.max() > 0.05
+            assert np.array_equal(both.scores[channel], one.scores[0])
+
+
+def test_one_seed_gives_one_answer(make_context, scene):
+    frames, masks = scene(3)
+    options = {"min_score": 0.05, "transforms": 1, "iterations": 2}
+
+    def run(seed):
+        predictions = track(make_context(seed=seed, **options), frames, masks[0])
+        return np.stack([p.scores for p in predictions])
+
+    assert np.array_equal(run(0), run(0))
+    assert not np.array_equal(run(0), run(1))
+
+
+def test_snapshots_equal_runs_of_that_length(make_context, scene):
+    frames, masks = scene(3)
+    options = {"min_score": 0.05, "transforms": 1}
+    marks = []
+    ctx = make_context(iterations=1, snapshots=(0, 1, 3), **options)
+    ctx.on_mark = marks.append
+    swept = track(ctx, frames, masks[0])
+    assert marks == ["iterations=0", "iterations=1", "iterations=3"]
+    for steps in (0, 1, 3):
+        alone = track(make_context(iterations=steps, **options), frames, masks[0])
+        for many, one in zip(swept, alone, strict=True):
+            assert np.array_equal(many.variants[f"iterations={steps}"].scores, one.scores)
+            assert steps != 1 or np.array_equal(many.scores, one.scores)
+
+
+def test_a_late_object_is_learned_where_it_appears(make_context, scene):
+    frames, masks = scene(4)
+    ctx = make_context(min_score=0.05)
+    predictions = track(ctx, frames, {1: masks[0][1]}, late={2: {2: masks[2][2]}})
+    assert [p.ids for p in predictions] == [(1,), (1, 2), (1, 2)]
+    assert np.array_equal(predictions[1].scores[1] > 0.5, masks[2][2])
+    assert predictions[2].scores[1].max() > 0.05
+
+
+def one_pixel(size):
+    mask = np.zeros(size, bool)
+    mask[size[0] // 2, size[1] // 2] = True
+    return mask
+
+
+def thin_line(size):
+    mask = np.zeros(size, bool)
+    mask[size[0] // 2] = True
+    return mask
+
+
+def far_parts(size):
+    mask = np.zeros(size, bool)
+    mask[:6, :6] = mask[-6:, -6:] = True
+    return mask
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [one_pixel, thin_line, far_parts, np.ones, np.zeros],
+    ids=["one pixel", "thin line", "far parts", "whole frame", "nothing"],
+)
+def test_degenerate_first_masks(draw, make_context, scene):
+    frames, _ = scene(3)
+    mask = np.asarray(draw(frames[0].size), bool)
+    ctx = make_context(
+        transforms=1, iterations=2, online=True, online_every=1, online_iterations=1, min_score=0.05
+    )
+    for prediction in track(ctx, frames, {1: mask}):
+        assert np.isfinite(prediction.scores).all()
+        assert prediction.scores.min() >= 0 and prediction.scores.max() <= 1
+        if not mask.any():
+            assert not prediction.label_map().any()
+
+
+def test_an_object_that_is_not_found_is_empty_and_may_come_back(make_context, scene):
+    frames, masks = scene(3)
+    tracker = EosvosTracker(ctx := make_context(min_score=0.05))
+    tracker.init(frames[0], {1: masks[0][1]}, ctx)
+    [state] = tracker._families[1].states.values()
+    box = state.box
+    tracker.settings = type(tracker.settings).from_options({**ctx.options, "min_score": 1.1})
+    gone = tracker.track(frames[1], {}, ctx)
+    assert not gone.scores.any()
+    assert state.box == box  # the last known box is kept
+    tracker.settings = type(tracker.settings).from_options(ctx.options)
+    assert tracker.track(frames[2], {}, ctx).scores.max() > 0.05
+
+
+@pytest.mark.parametrize(("short_side", "enlarge"), [(32, False), (96, True), (96, False)])
+def test_predictions_have_native_size_whatever_the_working_size(
+    short_side, enlarge, make_context, scene
+):
+    frames, masks = scene(2)
+    ctx = make_context(short_side=short_side, enlarge=enlarge, min_score=0.05)
+    tracker = EosvosTracker(ctx)
+    tracker.init(frames[0], masks[0], ctx)
+    prediction = tracker.track(frames[1], {}, ctx)
+    assert prediction.scores.shape == (2, *frames[0].size)
+    worked = {(32, False): (32, 48), (96, True): (96, 144), (96, False): (64, 96)}
+    assert tracker._features.size == worked[short_side, enlarge]
+
+
+def test_one_pixel_survives_shrinking(make_context, scene):
+    frames, _ = scene(2)
+    [prediction] = track(make_context(short_side=24), frames, {1: one_pixel(frames[0].size)})
+    assert np.isfinite(prediction.scores).all()
+
+
+def test_a_second_sequence_of_another_size_starts_afresh(make_context, scene):
+    frames, masks = scene(2)
+    other = [Frame(f.image[:48, :70].copy(), f.index, f.name) for f in frames]
+    ctx = make_context(min_score=0.05)
+    tracker = EosvosTracker(ctx)
+    for images, given in ((other, {7: masks[0][1][:48, :70]}), (frames, masks[0])):
+        tracker.init(images[0], given, ctx)
+        found = tracker.track(images[1], {}, ctx)
+        tracker.close(ctx)
+    assert found.ids == (1, 2)
+    [fresh] = track(ctx, frames, masks[0])
+    assert np.array_equal(found.scores, fresh.scores)
+
+
+def test_weights_that_are_missing_or_no_weights_are_named(make_context, tmp_path):
+    broken = tmp_path / "broken.safetensors"
+    broken.write_bytes(b"not weights")
+    for weights in (broken, "nowhere"):
+        ctx = make_context()
+        ctx.options = {**ctx.options, "weights": str(weights)}
+        with pytest.raises(UsageError, match=str(weights)):
+            EosvosTracker(ctx)
+
+
+def test_the_run_records_which_weights_it_used(make_context, tiny_weights):
+    used = []
+    ctx = make_context()
+    ctx.on_file = lambda path, digest: used.append((path, len(digest)))
+    EosvosTracker(ctx)
+    assert used == [(tiny_weights, 64)]
+
+
+@pytest.mark.parametrize("case", conformance_cases(), ids=str)
+def test_conformance(case, tiny_weights):
+    """All variants are one class: the one with everything switched on stands for them."""
+    options = {
+        "weights": str(tiny_weights),
+        "iterations": "1",
+        "transforms": "1",
+        "online_iterations": "1",
+        "min_score": "0.05",
+    }
+    outcome = check_tracker(SPECS["eosvos-10-ona"], case, options=options, size=(48, 64))
+    assert outcome.ok, outcome.reason
