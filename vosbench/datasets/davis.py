@@ -45,21 +45,21 @@ planes-crossing rollercoaster salsa seasnake skate-jump slackline subway tandem 
 """
 _DEV_16 = "breakdance-flare car-turn dog-agility horsejump-low motorbike tennis"
 
+_FIT_16 = " ".join(name for name in _TRAIN_16.split() if name not in _DEV_16.split())
+
 #: Dataset name -> sequences in the official order.
 SPLITS: dict[str, tuple[str, ...]] = {
     name: tuple(sorted(text.split()))
     for name, text in {
         "davis16-train": _TRAIN_16,
         "davis16-val": _VAL_16,
+        "davis16-fit": _FIT_16,
         "davis16-dev": _DEV_16,
         "davis17-train": _TRAIN_16 + _NEW_IN_TRAIN_17,
         "davis17-val": _VAL_16 + _NEW_IN_VAL_17,
         "davis17-test-dev": _TEST_DEV_17,
     }.items()
 }
-SPLITS["davis16-fit"] = tuple(
-    name for name in SPLITS["davis16-train"] if name not in SPLITS["davis16-dev"]
-)
 
 _ETH = "https://data.vision.ee.ethz.ch/csergi/share/davis"
 _ARCHIVES = {

@@ -1,0 +1,196 @@
+"""`vosbench datasets`: what can be run on, where it is, how to get the rest."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import click
+
+from vosbench.cli.options import data_root_option, json_option, load_plugins, plugin_options
+from vosbench.errors import DatasetError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from vosbench.datasets.base import DatasetSpec
+
+
+@click.group(invoke_without_command=True)
+@data_root_option
+@plugin_options
+@json_option
+@click.pass_context
+def datasets(ctx: click.Context, data_root: tuple[Path, ...], as_json: bool) -> None:
+    """List, fetch and verify datasets.
+
+    Without a subcommand: every dataset by name, whether it is installed, and how to get it.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from vosbench.config import config_path, data_roots
+    from vosbench.datasets.registry import find
+
+    roots = data_roots(data_root)
+    rows = [(spec, find(spec, roots)) for spec in load_plugins().datasets.values()]
+    if as_json:
+        import json
+
+        listed = [_describe(spec, folder) for spec, folder in rows]
+        roots_text = [str(root) for root in roots]
+        document = {"config": str(config_path()), "data_roots": roots_text, "datasets": listed}
+        click.echo(json.dumps(document, indent=1))
+        return
+    _print_table(rows)
+    click.echo(f"Data roots, in the order searched: {', '.join(map(str, roots))}")
+    there = "" if config_path().is_file() else " (not there yet)"
+    click.echo(f"Configuration file: {config_path()}{there}")
+    click.echo("Any folder in DAVIS layout works too: --dataset path/to/folder")
+
+
+@datasets.command()
+@click.argument("name")
+@data_root_option
+@plugin_options
+def fetch(name: str, data_root: tuple[Path, ...]) -> None:
+    """Download dataset NAME from its official place and unpack it.
+
+    It goes to the first data root: --data-root, VOSBENCH_DATA, the configuration file, or else the
+    cache folder. An interrupted download goes on where it stopped.
+    """
+    from vosbench.config import data_roots
+    from vosbench.datasets.fetch import fetch as fetch_dataset
+    from vosbench.datasets.registry import find, unknown
+
+    plugins = load_plugins()
+    if name not in plugins.datasets:
+        raise unknown(name, plugins)
+    spec = plugins.datasets[name]
+    roots = data_roots(data_root)
+    folder = find(spec, roots)
+    if folder is not None:
+        spec.load(folder)
+        click.echo(f"{name} is installed in {folder}")
+        return
+    if spec.licence:
+        click.echo(f"{name}: {spec.licence}, {spec.homepage}", err=True)
+    with _bar() as bar:
+        task = bar.add_task(name, total=None)
+
+        def progress(what: str, done: int, total: int) -> None:
+            bar.update(task, description=what, completed=done, total=total or None)
+
+        folder = fetch_dataset(spec, roots[0], progress)
+    click.echo(f"{name} is installed in {folder}")
+    click.echo(f"`vosbench datasets verify {name}` looks at every file of it.")
+
+
+@datasets.command()
+@click.argument("name")
+@data_root_option
+@plugin_options
+@json_option
+def verify(name: str, data_root: tuple[Path, ...], as_json: bool) -> None:
+    """Read every file of dataset NAME (or of a folder) and list all that is wrong.
+
+    Ends with exit code 3 if anything is: files that are missing or cannot be decoded, masks of
+    another size than their frame, masks without a frame, object ids that nobody gave.
+    """
+    from vosbench.config import data_roots
+    from vosbench.datasets.layout import BrokenSequencesError
+    from vosbench.datasets.registry import open_dataset
+    from vosbench.datasets.verify import verify as verify_sequences
+
+    problems: list[str] = []
+    try:
+        sequences = list(open_dataset(name, load_plugins(), data_roots(data_root)).sequences)
+    except BrokenSequencesError as error:
+        problems, sequences = error.problems, error.readable
+    with _bar(files=True) as bar:
+        task = bar.add_task(f"verifying {name}", total=len(sequences))
+        problems = problems + verify_sequences(sequences, lambda: bar.advance(task))
+    frames = sum(len(sequence) for sequence in sequences)
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"dataset": name, "frames": frames, "problems": problems}, indent=1))
+    else:
+        for problem in problems:
+            click.echo(problem)
+    if problems:
+        raise DatasetError(f"{name} has {len(problems)} problem(s)")
+    if not as_json:
+        click.echo(f"{name} is whole: {len(sequences)} sequences, {frames} frames")
+
+
+def _describe(spec: DatasetSpec, folder: Path | None) -> dict[str, Any]:
+    return {
+        "name": spec.name,
+        "summary": spec.summary,
+        "sequences": spec.count or None,
+        "protocol": spec.protocol,
+        "installed": folder is not None,
+        "folder": None if folder is None else str(folder),
+        "how": _how(spec),
+        "homepage": spec.homepage,
+        "licence": spec.licence,
+    }
+
+
+def _how(spec: DatasetSpec) -> str:
+    if spec.archives:
+        return f"vosbench datasets fetch {spec.name}"
+    if spec.place:
+        return f"from {spec.homepage} to <data root>/{spec.place}"
+    return "rendered on first use"
+
+
+def _print_table(rows: list[tuple[DatasetSpec, Path | None]]) -> None:
+    click.secho(f"{'dataset':26}{'sequences':>9}  {'protocol':11}where", bold=True)
+    for spec, folder in rows:
+        installed = folder is not None and folder.is_dir()
+        where = click.style(str(folder), fg="green") if installed else _how_in_short(spec)
+        click.echo(f"{spec.name:26}{spec.count or '?':>9}  {spec.protocol:11}{where}")
+    click.echo("\nfetch: `vosbench datasets fetch NAME` downloads it; form: it says where to go.")
+
+
+def _how_in_short(spec: DatasetSpec) -> str:
+    if spec.archives:
+        return "fetch"
+    if spec.place:
+        return f"form: {urlsplit(spec.homepage).hostname or spec.homepage}"
+    return "rendered on first use"
+
+
+@contextlib.contextmanager
+def _bar(*, files: bool = False) -> Iterator[Progress]:
+    """A progress bar on standard error, of bytes or of sequences; silent without a terminal."""
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        MofNCompleteColumn,
+        Progress,
+        ProgressColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
+    console = Console(stderr=True)
+    amounts: list[ProgressColumn] = (
+        [MofNCompleteColumn()] if files else [DownloadColumn(), TransferSpeedColumn()]
+    )
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        *amounts,
+        TimeRemainingColumn(compact=True),
+        console=console,
+        transient=True,
+        disable=not console.is_terminal,
+    ) as bar:
+        yield bar
