@@ -20,7 +20,7 @@ from vosbench.types import LabelMap
 try:  # some ten times faster than zlib on label maps
     from zlib_ng.zlib_ng import decompressobj
 except ImportError:  # a worker in another environment may lack it
-    from zlib import decompressobj
+    from zlib import decompressobj  # type: ignore[assignment]
 
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">I4sIIBBBBB")
