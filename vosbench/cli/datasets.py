@@ -132,7 +132,7 @@ def _describe(spec: DatasetSpec, folder: Path | None) -> dict[str, Any]:
         "summary": spec.summary,
         "sequences": spec.count or None,
         "protocol": spec.protocol,
-        "installed": folder is not None,
+        "installed": folder is not None and folder.is_dir(),
         "folder": None if folder is None else str(folder),
         "how": _how(spec),
         "homepage": spec.homepage,

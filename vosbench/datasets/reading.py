@@ -1,7 +1,7 @@
 """Images and label maps: file to array and back.
 
-Images are read by OpenCV, label maps by our own inflater of palette PNGs or Pillow, headers by
-Pillow. Every function names the file in its error.
+Images are read by OpenCV, label maps by `vosbench.datasets.png`, headers by Pillow.
+Every function names the file in its error.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import os
 import struct
 import zlib
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
@@ -20,9 +19,12 @@ from numpy.typing import NDArray
 from PIL import Image as PillowImage
 from PIL import UnidentifiedImageError
 
+from vosbench.datasets.png import decode_png_labels, read_png_labels
 from vosbench.errors import DatasetError
 from vosbench.types import Image, LabelMap
 
+_PNG_COLOUR_TYPE = slice(25, 26)
+_PNG_COLOURS = (b"\x02", b"\x04", b"\x06")  # RGB, grey with opacity, RGBA
 _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8"
 _JPEG_SCAN = b"\xff\xda"
@@ -52,7 +54,7 @@ def read_image(path: Path) -> Image:
 
 
 def read_labels(path: Path, binary: bool = False) -> LabelMap:
-    """The label map at `path` (H, W) uint8: PNGs with a palette or grey, of 1 to 8 bits.
+    """The label map at `path` (H, W) uint8, read-only: a PNG of 1 to 8 bits, palette or grey.
 
     Args:
         binary: everything non-zero is object 1, as in DAVIS-2016, where colours are allowed too.
@@ -60,27 +62,26 @@ def read_labels(path: Path, binary: bool = False) -> LabelMap:
     Raises:
         DatasetError: the file is missing or broken, or its pixels are no object ids.
     """
+    if not binary:
+        return read_png_labels(path)
     data = _read_bytes(path)
-    labels: NDArray[Any]
+    if data[_PNG_COLOUR_TYPE] in _PNG_COLOURS:
+        labels = _brightest(data, path)
+    else:
+        labels = decode_png_labels(data, path)
+    foreground: LabelMap = (labels != 0).view(np.uint8)
+    foreground.flags.writeable = False
+    return foreground
+
+
+def _brightest(data: bytes, path: Path) -> LabelMap:
+    """The largest of red, green and blue in each pixel; opacity does not count."""
     try:
-        with PillowImage.open(io.BytesIO(data)) as image:
-            if len(image.getbands()) == 1:
-                labels = np.asarray(image)
-            elif binary:
-                labels = np.asarray(image.convert("RGB")).max(axis=2)
-            else:
-                raise DatasetError(
-                    f"{path} holds colours (mode {image.mode}), not object ids",
-                    "Save label maps as PNGs with a palette or in grey, one value an object.",
-                )
+        with PillowImage.open(io.BytesIO(data), formats=("PNG",)) as image:
+            pixels: LabelMap = np.asarray(image.convert("RGB")).max(axis=2)
     except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
-        raise DatasetError(f"{path} cannot be decoded as a label map: {error}") from None
-    if binary:
-        foreground: LabelMap = (labels != 0).view(np.uint8)
-        return foreground
-    if labels.dtype != np.uint8 and labels.size and (labels.min() < 0 or labels.max() > 255):
-        raise DatasetError(f"{path} has values up to {labels.max()}; object ids end at 254")
-    return labels.astype(np.uint8, copy=False)
+        raise DatasetError(f"{path} cannot be decoded as a PNG: {error}") from None
+    return pixels
 
 
 def image_size(path: Path) -> tuple[int, int]:
