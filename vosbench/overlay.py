@@ -31,15 +31,17 @@ _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def blend(image: Image, labels: LabelMap, alpha: float = 0.5) -> Image:
-    """`image` with every object tinted in its colour of the DAVIS palette and a line of that
-    colour along the inside of its contour; void is left alone."""
+    """`image` with every object tinted in its colour of the DAVIS palette, and a bright line of
+    that colour along the inside of its contour; void is left alone."""
     picture = image.copy()
     objects = (labels > 0) & (labels != VOID)
-    tint = davis_palette()[labels]
+    palette = davis_palette().astype(np.float64)
+    tint = palette[labels]
     mixed = (1 - alpha) * image[objects] + alpha * tint[objects]
     picture[objects] = np.rint(mixed).astype(np.uint8)
     lines = objects & edges(labels, _thickness(image))
-    picture[lines] = tint[lines]
+    bright = palette * (255 / np.maximum(palette.max(axis=1, keepdims=True), 1))
+    picture[lines] = np.rint(bright[labels[lines]]).astype(np.uint8)
     return picture
 
 
@@ -100,13 +102,14 @@ def contact_sheet(
     captions: Sequence[str],
     title: str = "",
     *,
-    columns: int = 4,
+    columns: int = 0,
     width: int = 400,
     legend: Sequence[tuple[str, tuple[int, int, int]]] = (),
 ) -> Image:
     """All pictures in a grid, each scaled to `width` pixels with its caption above.
 
     Args:
+        columns: 0 for three or four, whichever leaves fewer places empty.
         legend: (text, RGB colour) pairs, drawn beside the title.
     """
     tiles = []
@@ -115,7 +118,7 @@ def contact_sheet(
         small = cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
         tiles.append(caption(small.astype(np.uint8, copy=False), text, 20))
     tall, gap = max(tile.shape[0] for tile in tiles), 6
-    columns = min(columns, len(tiles))
+    columns = min(columns or (3 if -len(tiles) % 3 < -len(tiles) % 4 else 4), len(tiles))
     rows, top = -(-len(tiles) // columns), 34
     shape = (top + rows * (tall + gap), columns * (width + gap) + gap, 3)
     sheet = np.full(shape, _BACKGROUND, np.uint8)
@@ -196,4 +199,4 @@ def _part(path: Path) -> Path:
 
 
 def _thickness(image: Image) -> int:
-    return max(1, round(min(image.shape[0], image.shape[1]) / 480))
+    return max(1, round(float(min(image.shape[:2])) / 480))

@@ -113,7 +113,7 @@ def problems(dataset: Dataset, masks: Path) -> list[str]:
         if (masks / sequence.name).is_dir():
             found += _problems_of(sequence, masks / sequence.name)
         else:
-            found.append(f"{sequence.name}: no folder {masks / sequence.name}")
+            found.append(f"{sequence.name}: no masks")
     return found
 
 

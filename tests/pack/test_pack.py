@@ -144,7 +144,7 @@ def test_all_problems_are_listed_and_nothing_is_written(
     found = "\n".join(caught.value.problems)
     assert len(caught.value.problems) == 5
     for piece in (
-        "camel: no folder",
+        "camel: no masks",
         "bear: 1 frames missing (00000)",
         "bear/00002.png: is 5x5, its frame 20x12",
         "bear/00003.png: is no palette PNG but PNG of mode L",

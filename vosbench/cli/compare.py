@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vosbench.cli.options import data_root_option, load_plugins, results_option
+from vosbench.cli.options import data_root_option, load_plugins, plugin_options, results_option
 from vosbench.published import DATASETS
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ _PLOTS = (".svg", ".pdf", ".png")
 @click.option("--tracker", multiple=True, metavar="NAME", help="Runs of this tracker. Repeatable.")
 @results_option
 @data_root_option
+@plugin_options
 @click.option(
     "--format", "format_name", default="text", show_default=True, metavar="NAME",
     help="text, csv, json, markdown, latex, or one of a plugin.",

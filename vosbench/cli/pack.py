@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from vosbench.cli.options import data_root_option, results_option
+from vosbench.cli.options import data_root_option, plugin_options, results_option
 
 
 @click.command(short_help="Submission archive for an evaluation server.")
@@ -29,6 +29,7 @@ from vosbench.cli.options import data_root_option, results_option
 )  # fmt: skip
 @results_option
 @data_root_option
+@plugin_options
 def pack(
     run: Path | None,
     dataset: str | None,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vosbench.cli.options import data_root_option, results_option
+from vosbench.cli.options import data_root_option, plugin_options, results_option
 
 if TYPE_CHECKING:
     from vosbench.datasets.base import Sequence
@@ -49,6 +49,7 @@ _SHEET_FRAMES = 12
 )  # fmt: skip
 @results_option
 @data_root_option
+@plugin_options
 def show(
     run: Path | None,
     dataset: str | None,
