@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,8 +11,8 @@ import pytest
 from vosbench.frames import Clip
 from vosbench.session import Session, make_tracker
 from vosbench.specs import TrackerSpec
-from vosbench.testing import Synthetic
-from vosbench.types import Context, LabelMap
+from vosbench.testing import Synthetic, make_context
+from vosbench.types import LabelMap
 
 
 @pytest.fixture
@@ -21,8 +20,7 @@ def track(tmp_path: Path) -> Callable[..., list[LabelMap]]:
     def run(spec: TrackerSpec, sequence: Synthetic | Clip, **options: str) -> list[LabelMap]:
         scratch = tmp_path / "scratch"
         scratch.mkdir(exist_ok=True)
-        resolved = spec.resolve_options(options)
-        ctx = Context("cpu", 0, resolved, scratch, logging.getLogger("test"))
+        ctx = make_context(spec, scratch, options=options)
         session = Session(make_tracker(spec, ctx), spec.capabilities)
         clip = sequence.clip() if isinstance(sequence, Synthetic) else sequence
         outputs: list[LabelMap] = []

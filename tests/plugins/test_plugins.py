@@ -139,9 +139,14 @@ def test_listing_shows_source_version_what_is_registered_and_reason(tmp_path):
     result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0
     lines = [line.strip() for line in result.output.splitlines()]
-    assert lines[lines.index("eosvos  vosbench 0.1.0") + 1] == "disabled"
-    assert lines[lines.index(f"sound  {sound}") + 1] == "trackers: mine"
-    assert lines[lines.index(f"broken  {broken}") + 1] == "broken: RuntimeError: why it is broken"
+
+    def below(start: str) -> str:
+        (place,) = [i for i, line in enumerate(lines) if line.startswith(start)]
+        return lines[place + 1]
+
+    assert below("eosvos  vosbench 0.1.0") == "disabled"
+    assert below(f"sound  {sound}") == "trackers: mine"
+    assert below(f"broken  {broken}") == "broken: RuntimeError: why it is broken"
     assert "Traceback" not in result.output
     assert "Traceback" in CliRunner().invoke(main, [*arguments, "--verbose"]).output
 

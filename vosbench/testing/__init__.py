@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from vosbench.testing.conformance import Case, Outcome, check_tracker, conformance_cases
+from vosbench.testing.conformance import (
+    Case,
+    Outcome,
+    check_tracker,
+    conformance_cases,
+    make_context,
+)
 from vosbench.testing.synthetic import Synthetic, moving_discs, textured
 
 __all__ = [
@@ -11,6 +17,7 @@ __all__ = [
     "Synthetic",
     "check_tracker",
     "conformance_cases",
+    "make_context",
     "moving_discs",
     "textured",
 ]

@@ -23,13 +23,13 @@ import traceback
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
 from vosbench.errors import PluginError, VosbenchError
 from vosbench.session import Session, TrackerFailure, make_tracker
-from vosbench.specs import OptionValue, TrackerSpec
+from vosbench.specs import TrackerSpec
 from vosbench.testing.synthetic import Synthetic, moving_discs, still, textured
 from vosbench.types import Context, LabelMap
 
@@ -92,25 +92,14 @@ class Bench:
 
     Args:
         spec: the tracker.
-        options: all its options, resolved.
-        device: torch device string.
-        seed: of every run.
         scratch: an existing folder.
+        settings: `options`, `device` and `seed` of `make_context`.
     """
 
-    def __init__(
-        self,
-        spec: TrackerSpec,
-        options: Mapping[str, OptionValue],
-        device: str,
-        seed: int,
-        scratch: Path,
-    ) -> None:
+    def __init__(self, spec: TrackerSpec, scratch: Path, **settings: Any) -> None:
         self._spec = spec
-        self._options = options
-        self._device = device
-        self._seed = seed
         self._scratch = scratch
+        self._settings = settings
 
     def run(self, *sequences: Synthetic) -> list[list[LabelMap]]:
         """The label maps (H, W) of every frame of each sequence, all tracked by one instance.
@@ -120,13 +109,8 @@ class Bench:
             TrackerFailure: the tracker raised, or its answer cannot be used.
             PluginError: the tracker cannot be built.
         """
-        ctx = Context(
-            device=self._device,
-            seed=self._seed,
-            options=self._options,
-            scratch=Path(tempfile.mkdtemp(dir=self._scratch)),
-            logger=logging.getLogger(f"vosbench.conformance.{self._spec.name}"),
-        )
+        scratch = Path(tempfile.mkdtemp(dir=self._scratch))
+        ctx = make_context(self._spec, scratch, **self._settings)
         session = Session(self._build(ctx), self._spec.capabilities)
         return [self._track(session, sequence, ctx) for sequence in sequences]
 
@@ -179,12 +163,11 @@ def check_tracker(
     """
     if missing := _missing(spec, case):
         return Outcome(case, "skipped", missing)
-    resolved = spec.resolve_options(options or {})
     started = time.perf_counter()
     status: Literal["passed", "failed"] = "failed"
     reason = trace = ""
     with tempfile.TemporaryDirectory(prefix="vosbench-conformance-") as folder:
-        bench = Bench(spec, resolved, device, seed, Path(folder))
+        bench = Bench(spec, Path(folder), options=options or {}, device=device, seed=seed)
         try:
             case.check(bench, case.sequences(size))
             status = "passed"
@@ -194,6 +177,35 @@ def check_tracker(
             reason = error.message
             trace = "".join(traceback.format_exception(error.__cause__ or error))
     return Outcome(case, status, reason, trace, time.perf_counter() - started)
+
+
+def make_context(
+    spec: TrackerSpec,
+    scratch: Path,
+    *,
+    options: Mapping[str, str] | None = None,
+    device: str = "cpu",
+    seed: int = 0,
+) -> Context:
+    """A context as the harness makes it, to call a tracker by hand.
+
+    Args:
+        spec: the tracker as it is registered.
+        scratch: an existing, empty folder.
+        options: as given by `-o`, texts; the others keep their defaults.
+        device: torch device string.
+        seed: recorded only; the session is what seeds generators.
+
+    Raises:
+        UsageError: an option that the tracker does not take.
+    """
+    return Context(
+        device=device,
+        seed=seed,
+        options=spec.resolve_options(options or {}),
+        scratch=scratch,
+        logger=logging.getLogger(f"vosbench.tracker.{spec.name}"),
+    )
 
 
 def _missing(spec: TrackerSpec, case: Case) -> str:

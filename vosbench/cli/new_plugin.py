@@ -1,0 +1,79 @@
+"""`vosbench new-plugin`: a working, tested tracker plugin to start from."""
+
+from __future__ import annotations
+
+import importlib.util
+import re
+import shlex
+from pathlib import Path
+
+import click
+
+from vosbench.cli.options import load_plugins, plugin_options
+from vosbench.errors import UsageError
+
+_TEMPLATE = Path(__file__).parents[1] / "templates" / "tracker_plugin"
+_NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
+
+
+@click.command()
+@click.argument("name")
+@click.option(
+    "--directory",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path(),
+    help="Where to put the new folder; the current folder by default.",
+)
+@plugin_options
+def new_plugin(name: str, directory: Path) -> None:
+    """Write a plugin package for a tracker called NAME, ready to install and to test.
+
+    NAME is what users will type after --tracker: lower case letters, digits and single dashes.
+    The package is called vosbench-NAME. Nothing that exists is overwritten.
+    """
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a tracker",
+            "Use lower case letters, digits and single dashes, a letter first: my-tracker",
+        )
+    if name in load_plugins().trackers:
+        raise UsageError(f"there is a tracker called {name!r} already", "Choose another name.")
+    distribution = f"vosbench-{name}"
+    package = distribution.replace("-", "_")
+    if importlib.util.find_spec(package) is not None:
+        raise UsageError(f"a package called {package!r} is installed already", "Choose another.")
+    folder = directory / distribution
+    if folder.exists():
+        raise UsageError(f"{folder} exists already", "Remove it or choose another --directory.")
+
+    _write(
+        folder,
+        name=name,
+        distribution=distribution,
+        package=package,
+        class_name="".join(part.capitalize() for part in name.split("-")),
+    )
+    click.echo(f"wrote {folder}")
+    click.echo(f"  cd {shlex.quote(str(folder))}")
+    click.echo("  pip install -e '.[test]'")
+    click.echo("  pytest")
+    click.echo(f"  vosbench run --tracker {name} --dataset demo")
+
+
+def _write(folder: Path, **values: str) -> None:
+    import jinja2
+
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATE),
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # source code, not HTML
+    )
+    for source in environment.list_templates(extensions=["jinja"]):
+        relative = source.removesuffix(".jinja").replace("package/", f"{values['package']}/", 1)
+        target = folder / relative
+        try:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_text(environment.get_template(source).render(values), encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"{target} cannot be written: {error.strerror}") from None
