@@ -7,10 +7,23 @@ tracker lives in a module of its own, which is imported in the tracker's process
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from vosbench import Capabilities, Option, TrackerSpec, hookimpl
 
+if TYPE_CHECKING:
+    import click
+
 _CPU = Capabilities(devices=("cpu",))
+
+_OSVOS_OPTIONS = (
+    Option("weights", "osvos-lite", "the parent: shipped weights by name, or a safetensors file"),
+    Option("iterations", 50, "fine-tuning steps on an object's first frame"),
+    Option("rate", 1e-3, "learning rate of fine-tuning (SGD with momentum 0.9)"),
+    Option("transforms", 8, "transformed copies of the first frame that steps cycle through"),
+    Option("short_side", 480, "shrink larger frames to this short side; 0 keeps native size"),
+    Option("bf16", True, "convolutions in bfloat16 where the processor has it"),
+)
 
 #: One entry a tracker; `vosbench trackers` shows them in this order.
 TRACKERS = (
@@ -39,7 +52,53 @@ TRACKERS = (
         ),
         capabilities=_CPU,
     ),
+    TrackerSpec(
+        name="matching",
+        factory="vosbench_baselines.matching:Matching",
+        summary="Carries labels to the nearest neighbours in ImageNet features; untrained.",
+        options=(
+            Option("layer", "4", "stages of the backbone that give the features, e.g. 4 or 4+5"),
+            Option("frames", 5, "last frames that are references, besides the given ones"),
+            Option("radius", 12, "of the neighbourhood, in cells of 8 pixels"),
+            Option("top_k", 5, "nearest neighbours that vote"),
+            Option("temperature", 0.1, "of the softmax over their similarities"),
+        ),
+    ),
+    *(
+        TrackerSpec(
+            name=f"osvos-{steps}",
+            factory="vosbench_baselines.osvos.tracker:OsvosTracker",
+            summary=f"OSVOS: a foreground network, fine-tuned for {steps} steps.",
+            options=_OSVOS_OPTIONS,
+            capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
+            settings={"iterations": steps},
+        )
+        for steps in (10, 50, 100)
+    ),
+    TrackerSpec(
+        name="onavos-50",
+        factory="vosbench_baselines.onavos:OnavosTracker",
+        summary="OnAVOS: osvos-50 that goes on learning from what it is sure of.",
+        options=(
+            *_OSVOS_OPTIONS,
+            Option("online_every", 5, "frames between two adaptations"),
+            Option("online_iterations", 10, "steps of an adaptation"),
+            Option("online_rate", 1e-3, "learning rate of an adaptation"),
+            Option("positive", 0.97, "probability above which a pixel is taken for the object"),
+            Option("negative", 220.0, "pixels from the last mask beyond which it is background"),
+        ),
+        capabilities=Capabilities(needs_grad=True),
+        settings={"iterations": 50},
+    ),
 )
+
+
+@hookimpl
+def vosbench_register_commands(cli: click.Group) -> None:
+    """Add `vosbench baselines`."""
+    from vosbench_baselines.cli import baselines
+
+    cli.add_command(baselines)
 
 
 @hookimpl
