@@ -369,8 +369,8 @@ def _say(fact: Hashable) -> str:
 def _ordered(frame: pd.DataFrame) -> list[str]:
     there = [str(name) for name in frame.columns]
     others = [n for n in there if n not in _ORDER and n not in _LEFT_OUT and n != "FPS"]
-    scores = [name for name in _ORDER if name in there] or ["J&F", "J", "F"]
-    return [*scores, *others, "FPS"]
+    scores = [name for name in _ORDER if name in there]
+    return [*scores, *others, *(["FPS"] if "FPS" in there else [])]
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Column]:

@@ -15,11 +15,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
+from vosbench.export.labels import place_labels
+
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
-    from matplotlib.text import Annotation
-    from matplotlib.transforms import Bbox
     from numpy.typing import ArrayLike
 
 #: One column of a paper in inches.
@@ -106,7 +106,7 @@ def plane_plot(points: pd.DataFrame, title: str = "", measure: str = "J&F") -> F
             axes.margins(x=0.12, y=0.12)
             _legend_below(figure, axes)
             ours = ~drawn["published"].to_numpy(dtype=bool)
-            _place_labels(figure, axes, drawn["name"].tolist(), fps, score, ours)
+            place_labels(figure, axes, drawn["name"].tolist(), fps, score, ours)
         return figure
 
 
@@ -227,78 +227,3 @@ def _legend_below(figure: Figure, axes: Axes) -> None:
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns)
         for text in legend.get_texts():
             text.set_parse_math(False)
-
-
-def _place_labels(
-    figure: Figure,
-    axes: Axes,
-    names: Sequence[str],
-    x: np.ndarray[Any, Any],
-    y: np.ndarray[Any, Any],
-    ours: np.ndarray[Any, Any],
-) -> None:
-    """Name each point where its text covers fewest points and texts; own runs choose first."""
-    figure.draw_without_rendering()
-    boxes = [(px - 3, py - 3, px + 3, py + 3) for px, py in axes.transData.transform(np.c_[x, y])]
-    frame = _box(axes.get_window_extent())
-    for i in sorted(range(len(names)), key=lambda k: (not ours[k], -y[k])):
-        best: tuple[float, Annotation, Box] | None = None
-        for dx, dy, ha, va in _OFFSETS:
-            text = axes.annotate(
-                names[i],
-                (x[i], y[i]),
-                xytext=(dx, dy),
-                textcoords="offset points",
-                ha=ha,
-                va=va,
-                fontsize=5,
-                color="black" if ours[i] else "#505050",
-                fontweight="bold" if ours[i] else "normal",
-                parse_math=False,
-                bbox={"facecolor": "white", "alpha": 0.7, "edgecolor": "none", "pad": 0.2},
-            )
-            text.set_in_layout(False)
-            box = _box(text.get_window_extent())
-            cost = sum(_overlap(box, other) for k, other in enumerate(boxes) if k != i)
-            cost += 4 * _outside(box, frame) + 0.05 * (dx * dx + dy * dy) ** 0.5
-            if best is None or cost < best[0]:
-                if best is not None:
-                    best[1].remove()
-                best = (cost, text, box)
-            else:
-                text.remove()
-        if best is not None:
-            boxes.append(best[2])
-
-
-_OFFSETS = tuple(
-    (dx * r, dy * r, ha, va)
-    for r in (1.0, 2.2, 3.6)
-    for dx, dy, ha, va in (
-        (4, 0, "left", "center"),
-        (0, 4, "center", "bottom"),
-        (0, -4, "center", "top"),
-        (-4, 0, "right", "center"),
-        (3, 3, "left", "bottom"),
-        (3, -3, "left", "top"),
-        (-3, 3, "right", "bottom"),
-        (-3, -3, "right", "top"),
-    )
-)
-
-Box = tuple[float, float, float, float]
-
-
-def _box(extent: Bbox) -> Box:
-    left, bottom, right, top = map(float, extent.extents)
-    return left, bottom, right, top
-
-
-def _overlap(a: Box, b: Box) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    return max(width, 0.0) * max(height, 0.0)
-
-
-def _outside(a: Box, frame: Box) -> float:
-    return (a[2] - a[0]) * (a[3] - a[1]) - _overlap(a, frame)
