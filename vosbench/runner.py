@@ -174,6 +174,7 @@ class _Book:
     def __init__(self, run: Run) -> None:
         self.run = run
         self.done: set[str] = set()
+        self._fresh = False
 
     @classmethod
     def of(
@@ -202,15 +203,11 @@ class _Book:
         return cls(Run(results / dataset.name / run_name(spec.name, changed, seed), record))
 
     def begin(self, dataset: Dataset, wanted: Sequence[str], fresh: bool) -> None:
-        """Take up what is there, or discard it."""
+        """Take up what is there, unless it is to be discarded."""
         run, record = self.run, self.run.record
-        if fresh:
-            for part in ("masks", "sequences", "scores", "scratch"):
-                shutil.rmtree(run.folder / part, ignore_errors=True)
-            for file in ("run.json", "log.txt"):
-                (run.folder / file).unlink(missing_ok=True)
+        self._fresh = fresh
         names = set(wanted)
-        if (run.folder / "run.json").exists():
+        if not fresh and (run.folder / "run.json").exists():
             old = Run.open(run.folder)
             self.done = set(old.done())
             if self.done:
@@ -232,6 +229,14 @@ class _Book:
             before, now = getattr(old, key), getattr(self.run.record, key)
             if before != now:
                 self.refuse(f"it was made with {key} {before!r}, this is {now!r}")
+
+    def discard(self) -> None:
+        """Remove what was there if that was asked for. Waits until the tracker is loaded, so that
+        one that cannot be loaded costs nothing."""
+        if self._fresh:
+            for part in ("masks", "sequences", "scores"):
+                shutil.rmtree(self.run.folder / part, ignore_errors=True)
+            self._fresh = False
 
     def agree(self, key: str, now: Mapping[str, str]) -> None:
         """Note versions or files; refuse if the done sequences came from others."""
@@ -273,6 +278,7 @@ class _Clerk:
         from vosbench import __version__
 
         for book in self._books.values():
+            book.discard()
             record = book.run.record
             if book.done and record.device != info["device"]:
                 book.refuse(f"it was made on {record.device}, this is {info['device']}")

@@ -12,7 +12,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from vosbench.errors import RunError
+from vosbench.errors import PluginError, RunError
 from vosbench.store import Run
 from vosbench.testing import fakes
 
@@ -150,6 +150,17 @@ def test_fresh_discards(go):
     assert again.record.sequences == ["ant"]
     assert not again.scores.exists()
     assert not (again.masks / "bee").exists()
+
+
+def test_a_tracker_that_cannot_be_loaded_discards_nothing(go, masks, monkeypatch):
+    before = masks(go())
+    monkeypatch.setattr("vosbench.executors.process._BOOTSTRAP", "raise SystemExit('broken')")
+    with pytest.raises(PluginError, match="broken"):
+        go(fresh=True)
+    monkeypatch.undo()
+    run = go()
+    assert run.complete
+    assert masks(run) == before
 
 
 def change_data(run, dataset):

@@ -59,7 +59,13 @@ def _complete(kind: str) -> Any:
     metavar="KEY=VALUE",
     help="Option of the trackers that have it, see `vosbench trackers NAME`. May be repeated.",
 )
-@click.option("--seed", default=0, show_default=True, help="Seed before each sequence.")
+@click.option(
+    "--seed",
+    type=click.IntRange(0, 2**32 - 1),
+    default=0,
+    show_default=True,
+    help="Seeds all generators before each sequence.",
+)
 @click.option(
     "--device",
     default="auto",
