@@ -9,10 +9,21 @@ from vosbench.hookspecs import hookimpl
 from vosbench_eosvos.variants import specs
 
 if TYPE_CHECKING:
+    import click
+
     from vosbench.specs import TrackerSpec
 
 
 @hookimpl
 def vosbench_register_trackers(register: Callable[[TrackerSpec], None]) -> None:
+    """The variants of e-OSVOS."""
     for spec in specs():
         register(spec)
+
+
+@hookimpl
+def vosbench_register_commands(cli: click.Group) -> None:
+    """`vosbench eosvos ...`: training."""
+    from vosbench_eosvos.cli import eosvos
+
+    cli.add_command(eosvos)
