@@ -53,7 +53,7 @@ def test_cut_off_image_is_named(tmp_path: Path, suffix: str, keep: float) -> Non
 
 def test_missing_files_are_named(tmp_path: Path) -> None:
     for read in (read_image, read_labels, image_size):
-        with pytest.raises(DatasetError, match="absent.png does not exist"):
+        with pytest.raises(DatasetError, match=r"absent\.png does not exist"):
             read(tmp_path / "absent.png")
     (tmp_path / "text.png").write_text("no image")
     for read in (read_image, read_labels, image_size):

@@ -21,7 +21,8 @@ from vosbench.types import Image, LabelMap
 #: Sprite: premultiplied RGBA uint8 (h, w, 4) with an empty border.
 Sprite = NDArray[np.uint8]
 
-_UNIT = 16  # positions between pixels: one sixteenth
+_UNIT_BITS, _UNIT = 4, 1 << 4  # positions between pixels: sixteenths
+_FINE_BITS, _FINE = 12, 1 << 12  # of sine and cosine; times a position they still fit 32 bits
 _SUPERSAMPLING = 4  # of outlines, in each direction
 
 
@@ -88,21 +89,22 @@ def render(layers: Sequence[Layer], frame: int, size: tuple[int, int]) -> tuple[
             continue
         if layer.shadow:
             moved = Pose(pose.x + 5 * pose.scale, pose.y + 6 * pose.scale, pose.scale, pose.angle)
-            rows, columns, patch = warp(layer.sprite, moved, size)
-            keep = 255 - patch[..., 3:] * 2 // 5
-            image[rows, columns] = image[rows, columns] * keep // 255
-        rows, columns, patch = warp(layer.sprite, pose, size)
-        alpha = patch[..., 3]
-        behind = image[rows, columns] * (255 - alpha[..., None])
-        image[rows, columns] = np.minimum(patch[..., :3] + (behind + 127) // 255, 255)
-        labels[rows, columns][alpha >= 128] = layer.id
+            place, patch = warp(layer.sprite, moved, size)
+            image[place] = image[place] * (255 - patch[..., 3:] * 2 // 5) // 255
+        place, patch = warp(layer.sprite, pose, size)
+        colours, alpha = patch[..., :3], patch[..., 3]
+        if alpha.size and alpha.min() < 255:
+            behind = image[place] * (255 - alpha[..., None])
+            colours = np.minimum(colours + (behind + 127) // 255, 255)
+        image[place] = colours
+        labels[place][alpha >= 128] = layer.id
     return image.astype(np.uint8), labels
 
 
 def warp(
     sprite: Sprite, pose: Pose, size: tuple[int, int]
-) -> tuple[slice, slice, NDArray[np.uint16]]:
-    """The part of a frame that the sprite covers: its rows, its columns, and the sprite there as
+) -> tuple[tuple[slice, slice], NDArray[np.uint16]]:
+    """The part of a frame that the sprite covers: its rows and columns, and the sprite there as
     premultiplied RGBA uint16 (h, w, 4) by bilinear sampling."""
     height, width = sprite.shape[:2]
     cos = math.cos(math.radians(pose.angle))
@@ -112,26 +114,24 @@ def warp(
     rows = slice(_clip(pose.y - reach_y, size[0]), _clip(pose.y + reach_y + 1, size[0]))
     columns = slice(_clip(pose.x - reach_x, size[1]), _clip(pose.x + reach_x + 1, size[1]))
 
-    fine = 1 << 16
-    step_cos = round(cos / pose.scale * fine)
-    step_sin = round(sin / pose.scale * fine)
-    x = np.arange(columns.start, columns.stop, dtype=np.int64)[None, :] * fine - round(
-        pose.x * fine
-    )
-    y = np.arange(rows.start, rows.stop, dtype=np.int64)[:, None] * fine - round(pose.y * fine)
-    # fine * fine / _UNIT: from products of two fixed-point numbers to sixteenths of a pixel
-    u = (step_cos * x + step_sin * y) // (fine * fine // _UNIT) + (width - 1) * _UNIT // 2
-    v = (step_cos * y - step_sin * x) // (fine * fine // _UNIT) + (height - 1) * _UNIT // 2
+    step_cos = round(cos / pose.scale * _FINE)
+    step_sin = round(sin / pose.scale * _FINE)
+    x = np.arange(columns.start, columns.stop, dtype=np.int32)[None, :] * _UNIT
+    y = np.arange(rows.start, rows.stop, dtype=np.int32)[:, None] * _UNIT
+    x -= round(pose.x * _UNIT)
+    y -= round(pose.y * _UNIT)
+    u = ((step_cos * x + step_sin * y) >> _FINE_BITS) + (width - 1) * _UNIT // 2
+    v = ((step_cos * y - step_sin * x) >> _FINE_BITS) + (height - 1) * _UNIT // 2
     np.clip(u, 0, (width - 1) * _UNIT - 1, out=u)
     np.clip(v, 0, (height - 1) * _UNIT - 1, out=v)
 
-    corner = (v // _UNIT) * width + u // _UNIT
-    u_part = (u % _UNIT).astype(np.uint16)[..., None]
-    v_part = (v % _UNIT).astype(np.uint16)[..., None]
+    corner = (v >> _UNIT_BITS) * width + (u >> _UNIT_BITS)
+    u_part = (u & (_UNIT - 1)).astype(np.uint16)[..., None]
+    v_part = (v & (_UNIT - 1)).astype(np.uint16)[..., None]
     pixels = np.ascontiguousarray(sprite).view(np.uint32).reshape(-1)
 
     def corner_values(offset: int) -> NDArray[np.uint16]:
-        values: NDArray[np.uint8] = pixels[corner + offset].view(np.uint8)
+        values: NDArray[np.uint8] = pixels.take(corner + offset).view(np.uint8)
         return values.reshape(*corner.shape, 4).astype(np.uint16)
 
     # Weights sum to 256, so that 255 * 256 still fits 16 bits.
@@ -139,7 +139,7 @@ def warp(
     patch += corner_values(1) * (u_part * (_UNIT - v_part))
     patch += corner_values(width) * ((_UNIT - u_part) * v_part)
     patch += corner_values(width + 1) * (u_part * v_part)
-    return rows, columns, patch // 256
+    return (rows, columns), patch >> 8
 
 
 def cut_out(photo: Image, outline: Sequence[tuple[float, float]], scale: float = 1.0) -> Sprite:
