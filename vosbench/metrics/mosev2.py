@@ -66,9 +66,8 @@ def visibility(j: Sequence[float], f_new: Sequence[float], empty: Sequence[bool]
     """
     values = np.array([j, f_new], dtype=np.float64)
     changes = [i for i in range(1, len(empty)) if empty[i] != empty[i - 1]]
-    ends = [*changes[1:], len(empty)]
     stretches: dict[bool, list[NDArray[np.float64]]] = {True: [], False: []}
-    for start, end in zip(changes, ends, strict=True):
+    for start, end in zip(changes, [*changes[1:], len(empty)], strict=False):
         means = [np.ascontiguousarray(row[start:end]).mean() for row in values]
         stretches[bool(empty[start])].append(np.array(means))
     gone, back = (_average(stretches[kind]) for kind in (True, False))
