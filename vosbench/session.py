@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pluggy
 
+from vosbench.checks import InvalidPrediction, check_prediction
 from vosbench.clock import Stopwatch, Timings
 from vosbench.errors import DatasetError, PluginError, RunError
 from vosbench.frames import Clip, prefetched
@@ -54,10 +55,6 @@ def make_tracker(spec: TrackerSpec, ctx: Context, threads: int | None = None) ->
     """
     with guarded(ctx.seed, threads):
         return resolve_factory(spec.factory)(ctx)
-
-
-class InvalidPrediction(ValueError):
-    """A tracker's answer that cannot be used; the message says what is wrong with it."""
 
 
 class Session:
@@ -231,10 +228,15 @@ class Session:
                 else:
                     on_call("track", index)
                     with _blamed("track", frame.name):
-                        prediction, labels = watch.time(
-                            partial(self._track, frame, targets, ctx, known, variants)
+                        prediction = watch.time(
+                            partial(
+                                self._hooks.tracker_track, frame=frame, targets=targets, ctx=ctx
+                            )
                         )
-                    _add(timings.track, index, watch.seconds)
+                        _add(timings.track, index, watch.seconds)
+                        check_prediction(prediction, frame.size, known, variants)
+                        labels = watch.time(partial(_label_maps, prediction, variants))
+                        _add(timings.track, index, watch.seconds)
                 labels = {name: _with_given(part, targets) for name, part in labels.items()}
                 if prediction is not None and self._updates:
                     on_call("update", index)
@@ -249,26 +251,6 @@ class Session:
                         )
                     _add(timings.update, index, watch.seconds)
                 yield index, prediction, labels
-
-    def _track(
-        self,
-        frame: Frame,
-        targets: Targets,
-        ctx: Context,
-        known: set[int],
-        variants: tuple[str, ...],
-    ) -> tuple[Prediction, dict[str, LabelMap]]:
-        prediction = self._hooks.tracker_track(frame=frame, targets=targets, ctx=ctx)
-        check_prediction(prediction, frame.size, known)
-        labels = {"": prediction.label_map()}
-        for name in variants:
-            if name not in prediction.variants:
-                raise InvalidPrediction(
-                    f"the prediction has no variant {name!r}, which was asked for"
-                )
-            check_prediction(prediction.variants[name], frame.size, known)
-            labels[name] = prediction.variants[name].label_map()
-        return prediction, labels
 
     @contextlib.contextmanager
     def _closing(self, ctx: Context) -> Iterator[None]:
@@ -350,64 +332,6 @@ def _probabilities(prediction: Prediction) -> Iterator[tuple[int, Any]]:
         yield int(obj), (labels == obj).astype(np.float32)
 
 
-def check_prediction(prediction: Any, size: tuple[int, int], known: Iterable[int]) -> None:
-    """Raise InvalidPrediction saying what is wrong with a tracker's answer.
-
-    Args:
-        prediction: what `track` returned.
-        size: (height, width) of the frame.
-        known: ids of the objects given so far.
-    """
-    if not isinstance(prediction, Prediction):
-        raise InvalidPrediction(f"track returned {type(prediction).__name__}, not a Prediction")
-    if (prediction.labels is None) == (prediction.scores is None):
-        raise InvalidPrediction("a Prediction has either labels or scores")
-    known = set(known)
-    if prediction.labels is not None:
-        _check_labels(prediction.labels, size, known)
-    else:
-        _check_scores(prediction.scores, prediction.ids, size, known)
-
-
-def _check_labels(labels: Any, size: tuple[int, int], known: set[int]) -> None:
-    if not isinstance(labels, np.ndarray) or labels.dtype != np.uint8:
-        kind = getattr(labels, "dtype", type(labels).__name__)
-        raise InvalidPrediction(f"labels must be a numpy array of uint8, not {kind}")
-    if labels.shape != size:
-        raise InvalidPrediction(
-            f"labels have shape {labels.shape}, the frame is {size} (height, width)"
-        )
-    if labels.max(initial=0) <= len(known) == max(known, default=0):
-        return  # ids are 1..N, so that the cheap test is enough
-    allowed = np.zeros(256, bool)
-    allowed[[0, *known]] = True
-    if not allowed[labels].all():
-        unknown = sorted(set(np.unique(labels).tolist()) - {0, *known})
-        raise InvalidPrediction(f"unknown object ids {unknown}; known are {sorted(known)}")
-
-
-def _check_scores(
-    scores: Any, ids: tuple[int, ...], size: tuple[int, int], known: set[int]
-) -> None:
-    if not isinstance(scores, np.ndarray) or scores.dtype != np.float32:
-        kind = getattr(scores, "dtype", type(scores).__name__)
-        raise InvalidPrediction(f"scores must be a numpy array of float32, not {kind}")
-    if scores.shape != (len(ids), *size):
-        raise InvalidPrediction(
-            f"scores have shape {scores.shape}, expected {(len(ids), *size)} for {len(ids)} ids"
-        )
-    if len(set(ids)) != len(ids):
-        raise InvalidPrediction(f"object ids {list(ids)} repeat")
-    if unknown := sorted(set(ids) - known):
-        raise InvalidPrediction(f"unknown object ids {unknown}; known are {sorted(known)}")
-    low, high = scores.min(initial=0.0), scores.max(initial=0.0)
-    if np.isnan(low) or np.isnan(high):
-        raise InvalidPrediction("scores contain NaN")
-    # A softmax in float32 may exceed 1 by rounding.
-    if low < -1e-4 or high > 1 + 1e-4:
-        raise InvalidPrediction(f"scores must lie in [0, 1], not {low:.3g}..{high:.3g}")
-
-
 def _check_targets(clip: Clip, frame: Frame, targets: Targets) -> None:
     for obj, mask in targets.items():
         if mask.shape != frame.size:
@@ -415,6 +339,14 @@ def _check_targets(clip: Clip, frame: Frame, targets: Targets) -> None:
                 f"sequence {clip.name}, frame {frame.name}: the mask of object {obj} has size "
                 f"{mask.shape}, the image {frame.size} (height, width)"
             )
+
+
+def _label_maps(prediction: Prediction, variants: Iterable[str]) -> dict[str, LabelMap]:
+    """Label maps by variant; "" is the prediction itself."""
+    return {
+        "": prediction.label_map(),
+        **{name: prediction.variants[name].label_map() for name in variants},
+    }
 
 
 def _with_given(labels: LabelMap, targets: Targets) -> LabelMap:
