@@ -6,11 +6,13 @@ else condemns the whole archive. What is unpacked appears at once, when it is co
 
 from __future__ import annotations
 
+import lzma
 import shutil
 import stat
 import tarfile
 import tempfile
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,6 +25,16 @@ from vosbench.errors import DatasetError
 Progress = Callable[[str, int, int], None]
 
 _CHUNK = 1 << 20
+_BROKEN = (
+    zipfile.BadZipFile,
+    tarfile.TarError,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    ValueError,
+    RuntimeError,  # encrypted zip files
+    NotImplementedError,  # other compression
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +80,7 @@ def unpack(file: Path, target: Path, strip: str, progress: Progress) -> None:
                 progress(f"unpacking {file.name}", done, total)
         part.chmod(0o755)
         part.rename(target)
-    except (zipfile.BadZipFile, tarfile.TarError, EOFError, ValueError, RuntimeError) as error:
+    except _BROKEN as error:
         file.unlink(missing_ok=True)
         raise DatasetError(
             f"{file} is no whole archive: {error}", "It was removed. Fetch it again."

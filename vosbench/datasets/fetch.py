@@ -13,7 +13,7 @@ from vosbench.datasets.archives import Progress, check_space, unpack
 from vosbench.datasets.base import Archive, DatasetSpec
 from vosbench.errors import DatasetError
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16  # what a broken connection loses at most
 _ATTEMPTS = 4
 _TIMEOUT = (20.0, 60.0)  # seconds to connect, to wait for data
 
