@@ -92,7 +92,7 @@ def locate(name: str, root: Path) -> Path | None:
 def _meta(root: Path) -> dict[str, dict[str, Any]]:
     for folder in (root, root.parent):
         for file in (f"{root.name}_meta.json", "val_meta.json", "meta.json"):
-            if (folder / file).is_file() and (folder == root or root.name in file):
+            if (folder / file).is_file() and (folder == root or root.name[:3] in file):
                 return read_meta(folder / file)
     return {}
 

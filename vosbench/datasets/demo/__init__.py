@@ -27,7 +27,7 @@ def spec() -> DatasetSpec:
         locate=locate,
         protocol="davis2017",
         homepage="https://scikit-image.org",
-        licence="public domain and CC0 photographs, see scikit-image's data/README",
+        licence="public domain and CC0 photographs, see the documentation of skimage.data",
     )
 
 
