@@ -344,8 +344,8 @@ def _run_notes(runs: Sequence[ScoredRun]) -> tuple[list[str], dict[Place, str]]:
     if any(scored.run.record.derived_timing for scored in runs):
         notes.append("(FPS): one run gave several answers, its time was shared out; not ranked.")
     notes += [f"{s.name}: {s.run.record.wrapped}." for s in runs if s.run.record.wrapped]
-    if any(s.evaluation is not None and s.evaluation.protocol == "ytvos" for s in runs):
-        notes.append("Unofficial: the program that scores YouTube-VOS on the server is not public.")
+    if any(scored.evaluation is not None and not scored.evaluation.official for scored in runs):
+        notes.append("Unofficial scores: the program of the evaluation server is not public.")
     reasons = differences(runs)
     for row, scored in enumerate(runs):
         if scored.name in reasons:

@@ -129,8 +129,8 @@ def decay_plot(
     glance.
 
     Args:
-        frames: tracker -> per-frame table with columns `sequence`, `object`, `frame` and
-            `measure`, as in `Evaluation.frames`.
+        frames: tracker -> per-frame table with columns `sequence`, `object` and `measure`, rows
+            in the order of frames, as in `Evaluation.frames`.
     """
     with style():
         figure, axes = _axes(title, "time, from first to last frame", f"{measure} (%)")
@@ -155,7 +155,7 @@ def over_time(
     centres = (np.arange(bins) + 0.5) / bins
     curves = []
     for _, group in frames.groupby(["sequence", "object"], sort=False):
-        values = group.sort_values("frame")[measure].to_numpy(dtype=np.float64)
+        values = group[measure].to_numpy(dtype=np.float64)
         known = np.isfinite(values)
         if known.any():
             time = (np.arange(len(values)) + 0.5) / len(values)
