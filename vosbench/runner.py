@@ -139,7 +139,7 @@ def run(
             book.begin(dataset, wanted, fresh)
         todo = [s for s in wanted if any(s not in book.done for book in books.values())]
         main = books[""].run
-        scratch = main.folder / "scratch"
+        scratch = main.folder.resolve() / "scratch"
         shutil.rmtree(scratch, ignore_errors=True)
         stack.callback(shutil.rmtree, scratch, ignore_errors=True)
         plan = Plan(
@@ -154,7 +154,7 @@ def run(
             python=python,
             plugin_files=plugins.files,
             disabled=plugins.disabled,
-            log=main.folder / "log.txt",
+            log=main.folder.resolve() / "log.txt",
             scratch=scratch,
         )
         clerk = _Clerk(books, jobs, progress or Progress())
@@ -323,7 +323,9 @@ class _Clerk:
 
 def _job(dataset: Dataset, name: str, books: Mapping[str, _Book]) -> Job:
     masks = {
-        variant: book.run.masks / name for variant, book in books.items() if name not in book.done
+        variant: book.run.masks.resolve() / name
+        for variant, book in books.items()
+        if name not in book.done
     }
     return Job(sequence=dataset.sequence(name), masks=masks)
 
