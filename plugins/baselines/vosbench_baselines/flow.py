@@ -15,14 +15,16 @@ _PRESETS = {
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
 }
 
+_BORDER = cv2.BORDER_REPLICATE
+
 
 class Flow:
     """Each pixel takes over the object probabilities of the place that it came from.
 
     Backward flow (from this frame to the one before) is computed with dense inverse search
     (Kroeger et al., ECCV 2016; OpenCV's `DISOpticalFlow`) and probabilities are read there
-    bilinearly. They stay soft from frame to frame; what flows in over the image border is
-    background. Nothing is learned and nothing is ever found again: errors add up.
+    bilinearly. They stay soft from frame to frame; what flows in over the image border continues
+    what was there. Nothing is learned and nothing is ever found again: errors add up.
 
     Options: `preset`, the care that OpenCV takes: "ultrafast", "fast" or "medium".
     """
@@ -46,7 +48,7 @@ class Flow:
         self.flow.calc(grey, self.grey, flow)
         x, y = self.columns + flow[..., 0], self.rows + flow[..., 1]
         for channel in self.probabilities:
-            channel[:] = cv2.remap(channel, x, y, cv2.INTER_LINEAR)
+            channel[:] = cv2.remap(channel, x, y, cv2.INTER_LINEAR, borderMode=_BORDER)
         self.grey = grey
         self._add(targets)
         return Prediction.from_probabilities(self.ids, self.probabilities.copy())
