@@ -18,6 +18,8 @@ from vosbench.cli.options import (
 from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from vosbench.datasets.base import Dataset
     from vosbench.specs import TrackerSpec
     from vosbench.store import Run
@@ -247,34 +249,40 @@ def _run_one(spec: TrackerSpec, dataset: Dataset, part: Dataset, **settings: Any
 
 def _print_table(outcomes: list[_Outcome]) -> None:
     from rich.console import Console
+
+    console = Console()
+    made = [(outcome, outcome.run) for outcome in outcomes if outcome.run is not None]
+    for dataset in dict.fromkeys(run.record.dataset for _, run in made):
+        rows = [(outcome, run) for outcome, run in made if run.record.dataset == dataset]
+        console.print(_table(dataset, rows))
+    if any((timing := run.timing()) and not timing.comparable for _, run in made):
+        click.echo("* not this tracker's speed alone: the machine was shared meanwhile")
+    for outcome, run in made:
+        click.echo(f"{run.folder}{f': {outcome.note}' if outcome.note else ''}")
+
+
+def _table(dataset: str, rows: list[tuple[_Outcome, Run]]) -> Table:
     from rich.table import Table
 
-    columns = list(dict.fromkeys(key for o in outcomes for key in o.scores if "Mean" in key))
-    table = Table("dataset", "run", "sequences", *columns, "FPS", "init s", "ms/frame")
-    for column in table.columns[2:]:
-        column.justify = "right"
-    for outcome in outcomes:
-        if outcome.run is None:
-            continue
-        record, timing = outcome.run.record, outcome.run.timing()
-        done = f"{len(outcome.run.done())}/{len(record.sequences)}"
-        scores = [f"{outcome.scores[c]:.3f}" if c in outcome.scores else "-" for c in columns]
-        speed = ["-"] * 3
-        if timing is not None:
-            mark = "" if timing.comparable else "*"
+    shown = [
+        key for key in ("J&F-Mean", "J-Mean", "F-Mean") if any(key in o.scores for o, _ in rows)
+    ]
+    headings = (key.removesuffix("-Mean") for key in shown)
+    table = Table("run", "done", *headings, "FPS", "init s", "ms/frame", title=dataset)
+    for column in table.columns[1:]:
+        column.justify, column.no_wrap = "right", True
+    for outcome, run in rows:
+        scores = [f"{outcome.scores[key]:.3f}" if key in outcome.scores else "-" for key in shown]
+        speed = ["-", "-", "-"]
+        if timing := run.timing():
             speed = [
-                f"{timing.fps:.1f}{mark}",
+                f"{timing.fps:.1f}{'' if timing.comparable else '*'}",
                 f"{timing.init_seconds:.2f}",
                 f"{1000 * timing.frame_median:.1f}",
             ]
-        table.add_row(record.dataset, outcome.run.name, done, *scores, *speed)
-    if table.row_count:
-        Console().print(table)
-    if any(o.run and (t := o.run.timing()) and not t.comparable for o in outcomes):
-        click.echo("* the machine was shared meanwhile: not this tracker's speed alone")
-    for outcome in outcomes:
-        if outcome.run is not None:
-            click.echo(f"{outcome.run.folder}{f': {outcome.note}' if outcome.note else ''}")
+        done = f"{len(run.done())}/{len(run.record.sequences)}"
+        table.add_row(run.name, done, *scores, *speed)
+    return table
 
 
 def _end(outcomes: list[_Outcome]) -> None:
