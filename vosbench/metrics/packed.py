@@ -8,18 +8,26 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 Bits: TypeAlias = NDArray[np.uint64]
 
-#: A set of pixel offsets, one interval per row: (first, last) offset in x -> offsets in y that
-#: share it, by increasing length of the interval. See `disk`.
-Element: TypeAlias = tuple[tuple[tuple[int, int], tuple[int, ...]], ...]
-
 _WORD = 64
+
+
+class Element(NamedTuple):
+    """A set of pixel offsets, one interval per row. See `disk`.
+
+    Attributes:
+        rows: (first, last) offset in x, and the offsets in y that share it, by increasing length.
+        reach: (x, y) pixels by which a mask must be grown to hold all steps of its dilation.
+    """
+
+    rows: tuple[tuple[tuple[int, int], tuple[int, ...]], ...]
+    reach: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,14 +97,12 @@ class PackedMask:
         """
         if self.bits.size == 0:
             return self
-        reach_y = max(abs(dy) for _, offsets in element for dy in offsets)
-        # Runs begin a whole interval before a pixel, so there must be room for that.
-        reach_x = max(max(last - first, -first) for (first, last), _ in element)
+        reach_x, reach_y = element.reach
         source = self._grown(-(-reach_x // _WORD), reach_y)
         rows = source.bits.shape[1]
         out = np.zeros_like(source.bits)
         run, length = source.bits, 1  # run: pixels with one set among themselves and the next ones
-        for (first, last), offsets in element:
+        for (first, last), offsets in element.rows:
             while length < last - first + 1:
                 step = min(length, last - first + 1 - length)
                 run = run | _shift(run, step)
@@ -170,24 +176,31 @@ def disk(radius: float) -> Element:
             interval = int(columns[0]) - origin, int(columns[-1]) - origin
             rows.setdefault(interval, []).append(y - origin)
     by_length = sorted(rows.items(), key=lambda item: item[0][1] - item[0][0])
-    return tuple((interval, tuple(offsets)) for interval, offsets in by_length)
+    # A run of pixels begins a whole interval before the pixel that it ends at.
+    reach_x = max(max(last - first, -first) for first, last in rows)
+    reach_y = max(abs(dy) for offsets in rows.values() for dy in offsets)
+    return Element(
+        tuple((interval, tuple(offsets)) for interval, offsets in by_length), (reach_x, reach_y)
+    )
 
 
 def _shift(bits: Bits, by: int) -> Bits:
     """Pixel x of the result is pixel x + `by` of `bits`; 0 where there is none."""
-    if by == 0:
-        return bits
     words, rest = divmod(abs(by), _WORD)
-    out = np.zeros_like(bits)
-    count = bits.shape[0] - words
-    if count <= 0:
-        return out
+    if words:
+        moved = np.zeros_like(bits)
+        if by > 0:
+            moved[:-words] = bits[words:]
+        else:
+            moved[words:] = bits[:-words]
+        bits = moved
+    if rest == 0:
+        return bits
+    near, far = np.uint64(rest), np.uint64(_WORD - rest)
     if by > 0:
-        np.right_shift(bits[words:], rest, out=out[:count])
-        if rest:
-            out[: count - 1] |= bits[words + 1 :] << (_WORD - rest)
+        out = bits >> near
+        out[:-1] |= bits[1:] << far
     else:
-        np.left_shift(bits[:count], rest, out=out[words:])
-        if rest:
-            out[words + 1 :] |= bits[: count - 1] >> (_WORD - rest)
+        out = bits << near
+        out[1:] |= bits[:-1] >> far
     return out

@@ -1,0 +1,314 @@
+"""`vosbench evaluate`: scores of runs, or of any folder of masks."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vosbench.cli.options import (
+    data_root_option,
+    json_option,
+    load_plugins,
+    plugin_options,
+    results_option,
+)
+from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
+
+if TYPE_CHECKING:
+    from vosbench.datasets.base import Dataset
+    from vosbench.evaluate import Evaluation, Progress
+    from vosbench.metrics import MetricSpec
+    from vosbench.store import Run
+
+
+@dataclass(slots=True)
+class _Target:
+    """Masks to score, and what came of it.
+
+    Attributes:
+        title: what they are called in tables.
+        masks: folder of masks.
+        output: folder for the scores, or None.
+        dataset: the sequences to score.
+        missing: sequences that were asked for and cannot be scored.
+    """
+
+    title: str
+    masks: Path
+    output: Path | None
+    dataset: Dataset
+    missing: list[str]
+    evaluation: Evaluation | None = None
+    error: EvaluationError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        import json
+
+        facts: dict[str, Any] = {
+            "title": self.title,
+            "masks": str(self.masks),
+            "output": str(self.output) if self.output else None,
+            "error": self.error.message if self.error else None,
+            "problems": list(self.error.problems) if self.error else [],
+        }
+        scores = json.loads(self.evaluation.files()["scores.json"]) if self.evaluation else None
+        return {**facts, "scores": scores}
+
+
+@click.command(short_help="Score a run, or any folder of masks.")
+@click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
+@click.option(
+    "--masks", type=click.Path(path_type=Path), metavar="DIR",
+    help="Score DIR/<sequence>/<frame>.png, whoever wrote them; needs --dataset.",
+)  # fmt: skip
+@click.option("--tracker", metavar="NAME", help="Score the run of this tracker over --dataset.")
+@click.option("--dataset", metavar="NAME", help="Dataset, or a folder in DAVIS layout.")
+@click.option(
+    "--protocol", metavar="NAME",
+    help="davis2016, davis2017, ytvos, lvos, mosev2 or sav; default: the dataset's own.",
+)  # fmt: skip
+@click.option(
+    "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
+)
+@click.option(
+    "--metric", "metrics", multiple=True, metavar="NAME",
+    help="Measure of a plugin, besides J and F. May be repeated.",
+)  # fmt: skip
+@click.option(
+    "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
+    help="Folder for the scores; default: a run's scores/, and for --masks none.",
+)  # fmt: skip
+@click.option("--jobs", default=1, show_default=True, metavar="N", help="Processes at once.")
+@click.option("--per-sequence", is_flag=True, help="Add a table by sequence.")
+@results_option
+@data_root_option
+@plugin_options
+@json_option
+def evaluate(
+    runs: tuple[Path, ...],
+    masks: Path | None,
+    tracker: str | None,
+    dataset: str | None,
+    protocol: str | None,
+    sequences: tuple[str, ...],
+    metrics: tuple[str, ...],
+    output: Path | None,
+    jobs: int,
+    per_sequence: bool,
+    results: Path,
+    data_root: tuple[Path, ...],
+    as_json: bool,
+) -> None:
+    """Score runs by their folders, or any folder of masks, as the official programs do.
+
+    Of a run that is incomplete the sequences that are done are scored, the others are named, and
+    the exit code is 5. Masks that cannot be scored end with code 6 and every reason.
+
+    \b
+    Examples:
+      vosbench evaluate results/davis17-val/*
+      vosbench evaluate --masks their/masks --dataset davis17-val --output scores
+    """
+    from vosbench.config import data_roots
+    from vosbench.datasets.registry import open_dataset, select
+    from vosbench.evaluate import evaluate_all
+
+    if (bool(runs), masks is not None, tracker is not None).count(True) != 1:
+        raise UsageError(
+            "name what to score: run folders, or --dataset with --masks or --tracker",
+            "`vosbench compare` lists the runs.",
+        )
+    if not runs and dataset is None:
+        raise UsageError("--masks and --tracker need --dataset", "`vosbench datasets` lists all.")
+    plugins, roots = load_plugins(), data_roots(data_root)
+    measures = _find_metrics(plugins.metrics, metrics)
+    opened: dict[str, Dataset] = {}
+
+    def open_once(name: str) -> Dataset:
+        if name not in opened:
+            opened[name] = open_dataset(name, plugins, roots)
+        return opened[name]
+
+    if masks is not None:
+        part = select(open_once(dataset or ""), sequences, None)
+        targets = [_Target(str(masks), masks, output, part, [])]
+    else:
+        from vosbench.store import Run
+
+        found = [Run.open(folder) for folder in runs]
+        if tracker is not None:
+            from vosbench.compare import select_runs
+
+            stored = Path(dataset or "").resolve().name if Path(dataset or "").is_dir() else dataset
+            found = select_runs(results, stored or "", (tracker,))
+        if output is not None and len(found) > 1:
+            raise UsageError("--output is for one run", "Without it scores go into each run.")
+        targets = [
+            _target(run, open_once(dataset or run.record.dataset), sequences, output)
+            for run in found
+        ]
+    groups: dict[Any, list[_Target]] = {}
+    for target in targets:
+        names = tuple(video.name for video in target.dataset.sequences)
+        groups.setdefault((target.dataset.root, names), []).append(target)
+    frames = sum(len(v) for group in groups.values() for v in group[0].dataset.sequences)
+    with _progress(frames) as progress:
+        for group in groups.values():
+            _score(group, evaluate_all, protocol, jobs, measures, progress)
+    if as_json:
+        import json
+
+        click.echo(json.dumps([target.as_json() for target in targets], indent=1))
+    else:
+        _print(targets, per_sequence)
+    _end(targets)
+
+
+def _target(run: Run, dataset: Dataset, sequences: Sequence[str], output: Path | None) -> _Target:
+    """The sequences of a run that are done, of those that it was asked for."""
+    from vosbench.datasets.registry import select
+
+    asked = select(dataset, tuple(run.record.sequences), None)
+    output = output or run.scores
+    if asked.fingerprint() != run.record.fingerprint:
+        _clear(output)
+        raise EvaluationError(
+            f"run {run.folder} was made on other data than {dataset.root} holds now",
+            "Run it again with --fresh, or point --data-root to the data that it was made on.",
+        )
+    wanted = [video.name for video in select(asked, tuple(sequences), None).sequences]
+    done = [name for name in run.done() if name in wanted]
+    if not done:
+        _clear(output)
+        raise RunError(f"run {run.folder}: no sequence is done", "`vosbench run` goes on with it.")
+    missing = [name for name in wanted if name not in done]
+    return _Target(run.name, run.masks, output, select(asked, tuple(done), None), missing)
+
+
+def _score(
+    group: Sequence[_Target],
+    evaluate_all: Any,
+    protocol: str | None,
+    jobs: int,
+    metrics: Sequence[MetricSpec],
+    progress: Progress,
+) -> None:
+    """Score targets over the same sequences in one go, and write what came out."""
+    for target in group:
+        _clear(target.output)  # whatever happens now, no old table survives it
+    outcomes = evaluate_all(
+        group[0].dataset, [t.masks for t in group], protocol, jobs, metrics, progress
+    )
+    for target, outcome in zip(group, outcomes, strict=True):
+        if isinstance(outcome, EvaluationError):
+            target.error = outcome
+            continue
+        target.evaluation = replace(outcome, missing=target.missing)
+        if target.output is not None:
+            target.evaluation.write(target.output)
+
+
+def _clear(folder: Path | None) -> None:
+    from vosbench.evaluate.tables import clear
+
+    if folder is not None:
+        clear(folder)
+
+
+def _find_metrics(known: dict[str, MetricSpec], names: Sequence[str]) -> list[MetricSpec]:
+    for name in names:
+        if name not in known:
+            raise UsageError(
+                f"there is no metric {name!r}",
+                f"Metrics of plugins: {', '.join(known) or 'none'}.",
+            )
+    return [known[name] for name in dict.fromkeys(names)]
+
+
+@contextlib.contextmanager
+def _progress(frames: int) -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bars:
+        task = bars.add_task("scoring", total=frames)
+        yield lambda name, count: bars.update(task, advance=count, description=name)
+
+
+def _print(targets: Sequence[_Target], per_sequence: bool) -> None:
+    """Tables on standard output, doubts on standard error."""
+    from rich.console import Console
+
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=200)
+    scored = [(t.title, t.evaluation) for t in targets if t.evaluation is not None]
+    for (dataset, protocol), group in _by_protocol(scored).items():
+        rows = {title: evaluation.global_scores for title, evaluation in group}
+        console.print(_table(f"{dataset}, protocol {protocol}", rows))
+    if per_sequence:
+        for title, evaluation in scored:
+            rows = {str(name): dict(row) for name, row in evaluation.sequences.iterrows()}
+            console.print(_table(f"{title} by sequence", rows))
+    for target in targets:
+        if target.evaluation is not None:
+            for warning in target.evaluation.warnings:
+                click.secho(f"warning: {target.title}: {warning}", fg="yellow", err=True)
+            if target.output is not None:
+                click.echo(f"scores: {target.output}", err=True)
+
+
+def _by_protocol(
+    scored: Sequence[tuple[str, Evaluation]],
+) -> dict[tuple[str, str], list[tuple[str, Evaluation]]]:
+    groups: dict[tuple[str, str], list[tuple[str, Evaluation]]] = {}
+    for title, evaluation in scored:
+        groups.setdefault((evaluation.dataset, evaluation.protocol), []).append((title, evaluation))
+    return groups
+
+
+def _table(title: str, rows: dict[str, dict[str, float]]) -> Any:
+    import math
+
+    from rich import box
+    from rich.table import Table
+
+    columns = list(next(iter(rows.values())))
+    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left")
+    table.add_column("", no_wrap=True)
+    for column in columns:
+        table.add_column(column.removesuffix("-Mean"), justify="right")
+    for name, scores in rows.items():
+        cells = ["-" if math.isnan(scores[c]) else f"{scores[c]:.3f}" for c in columns]
+        table.add_row(name, *cells)
+    return table
+
+
+def _end(targets: Sequence[_Target]) -> None:
+    """Raise for what went wrong: the error itself, or one that names all."""
+    errors = [target.error for target in targets if target.error is not None]
+    if len(targets) == 1 and errors:
+        raise errors[0]
+    if errors:
+        problems = [problem for error in errors for problem in error.problems or (error.message,)]
+        raise EvaluationError(
+            f"{len(errors)} of {len(targets)} could not be scored", problems=tuple(problems)
+        )
+    partial: list[VosbenchError] = [
+        RunError(f"{target.title} is incomplete, not scored: {', '.join(target.missing)}")
+        for target in targets
+        if target.missing
+    ]
+    if partial:
+        raise RunError(
+            "; ".join(error.message for error in partial), "`vosbench run` goes on with it."
+        )
