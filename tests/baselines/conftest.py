@@ -40,3 +40,18 @@ def overlap() -> Callable[[LabelMap, LabelMap, int], float]:
         return float(np.logical_and(a, b).sum() / union) if union else 1.0
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def osvos_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A parent whose backbone is ImageNet's and whose decoder is random."""
+    import torch
+
+    from vosbench_baselines.osvos.network import OsvosNet, save_weights
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        net = OsvosNet(pretrained=True)
+    path = tmp_path_factory.mktemp("osvos") / "parent.safetensors"
+    save_weights(net, path, {"training": "none"})
+    return path

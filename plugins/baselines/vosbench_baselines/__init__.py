@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vosbench import Capabilities, Option, TrackerSpec, hookimpl
+from vosbench_eosvos.variants import Settings
 
 if TYPE_CHECKING:
     import click
@@ -89,6 +90,26 @@ TRACKERS = (
         ),
         capabilities=Capabilities(needs_grad=True),
         settings={"iterations": 50},
+    ),
+    *(
+        TrackerSpec(
+            name=f"handcrafted-{steps}",
+            factory="vosbench_baselines.handcrafted:HandcraftedTracker",
+            summary=f"e-OSVOS's network, parent-trained, {steps} steps at one searched rate.",
+            options=(
+                *Settings.options(),
+                Option("rate", 1e-3, "the learning rate of all parameters (plain SGD)"),
+            ),
+            capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
+            # As eosvos-10-single-lr and eosvos-50: what differs is where rates come from.
+            settings={
+                "weights": "lite-parent",
+                "box_propagation": False,
+                "iterations": steps,
+                "transforms": 0 if steps < 50 else 8,
+            },
+        )
+        for steps in (10, 50, 100, 1000)
     ),
 )
 

@@ -178,10 +178,11 @@ class Matching:
             top_k=self.top_k,
             temperature=self.temperature,
         )
-        self.last.append(Reference.make(features, labels, self.radius))
         known = tuple(self.ids)
         if targets:
             self._add(features, labels, targets)
+        else:
+            self.last.append(Reference.make(features, labels, self.radius))
         enlarged = F.interpolate(
             labels[None], scale_factor=STRIDE, mode="bilinear", align_corners=False
         )[0, :, : frame.size[0], : frame.size[1]]
