@@ -73,6 +73,13 @@ def test_parts_of_a_dataset(vosbench, tmp_path):
     assert json.loads(result.stdout)[0]["run"]["sequences"] == ["ant", "bee"]
 
 
+def test_scores_are_those_of_all_that_is_done(vosbench, tmp_path):
+    vosbench("--tracker", "copy-first")
+    vosbench("--tracker", "copy-first", "--sequence", "bee", "--evaluate")
+    table = tmp_path / "results/tiny/copy-first/scores/per-sequence_results-val.csv"
+    assert "ant" in table.read_text()
+
+
 def test_a_failed_sequence_is_told_and_the_exit_code_says_partial(vosbench):
     arguments = ["--tracker", "fake", "-o", "fault=raise", "-o", "sequence=ant"]
     result = vosbench(*arguments, "--evaluate")

@@ -50,6 +50,7 @@ def test_a_cut_message_is_a_lost_connection():
         b"Hello from a tracker that prints to the pipe\n",
         (4).to_bytes(8, "little") + b"nope",
         (2).to_bytes(8, "little") + b"{}",
+        (2).to_bytes(8, "little") + b"[]",
         *(
             len(text).to_bytes(8, "little") + text
             for text in (

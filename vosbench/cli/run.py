@@ -148,14 +148,14 @@ def run(
     outcomes: list[_Outcome] = []
     for dataset, part in zip(opened, parts, strict=True):
         for spec in specs:
-            outcome = _Outcome(f"{spec.name} on {dataset.name}")
+            outcome = _Outcome(f"{spec.name} on {dataset.name}", part)
             outcomes.append(outcome)
             try:
                 outcome.run = _run_one(
                     spec, dataset, part, options=given[spec.name], results=results, **settings
                 )
                 if not no_evaluate:
-                    outcome.evaluate(part, settings["jobs"])
+                    outcome.evaluate(dataset, settings["jobs"])
             except KeyboardInterrupt:
                 click.echo("interrupted; the same command goes on from here", err=True)
                 click.get_current_context().exit(130)
@@ -171,34 +171,39 @@ def run(
 
 
 class _Outcome:
-    """What came of one tracker on one dataset."""
+    """What came of one tracker on the part of a dataset that was asked for."""
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, part: Dataset) -> None:
         self.title = title
+        self._asked = {sequence.name for sequence in part.sequences}
         self.run: Run | None = None
         self.scores: dict[str, float] = {}
         self.note = ""
         self.error: VosbenchError | None = None
 
-    def evaluate(self, part: Dataset, jobs: int) -> None:
-        """Score the sequences that are done."""
+    def evaluate(self, dataset: Dataset, jobs: int) -> None:
+        """Score all that the run has done, by this command or by earlier ones."""
         from vosbench.datasets.registry import select
         from vosbench.evaluate import evaluate
 
         if self.run is None:
             return
-        done = tuple(name for name in self.run.done() if name in {s.name for s in part.sequences})
-        if not part.annotated:
+        done = tuple(self.run.done())
+        if not dataset.annotated:
             self.note = "no annotations here: `vosbench pack` prepares the submission"
         elif done:
-            evaluation = evaluate(select(part, done), self.run.masks, jobs=jobs)
+            evaluation = evaluate(select(dataset, done), self.run.masks, jobs=jobs)
             evaluation.write(self.run.scores)
             self.scores = evaluation.global_scores
 
     def failures(self) -> dict[str, str]:
-        """Sequence -> what went wrong."""
-        records = self.run.sequences().values() if self.run else ()
-        return {record.sequence: record.error for record in records if record.status == "failed"}
+        """Sequence asked for -> what went wrong."""
+        records = self.run.sequences() if self.run else {}
+        return {
+            name: record.error
+            for name, record in records.items()
+            if record.status == "failed" and name in self._asked
+        }
 
     def as_json(self) -> dict[str, Any]:
         from dataclasses import asdict

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vosbench.errors import PluginError, UsageError, VosbenchError
+from vosbench.errors import PluginError, RunError, UsageError, VosbenchError
 from vosbench.executors import Job, Plan
 from vosbench.executors.protocol import Channel, ConnectionLost
 from vosbench.frames import given_masks
@@ -51,10 +51,6 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "OPENCV_FOR_THREADS_NUM",
 )
-
-
-class WorkerDied(Exception):
-    """The process ended without an answer; the message says how."""
 
 
 class WorkerProcess:
@@ -158,7 +154,7 @@ class WorkerProcess:
             self._expect_within()
             self._channel.send(message, arrays)
             answer = self._serve(job, on_call)
-        except (ConnectionLost, WorkerDied):
+        except ConnectionLost:
             problem = self._last_words()
             return SequenceRecord.failure(sequence.name, problem, self._log_tail()), {}
         except VosbenchError as error:
@@ -259,7 +255,7 @@ class WorkerProcess:
         from vosbench.datasets.reading import write_labels
 
         if path.parent not in [folder.resolve() for folder in job.masks.values()]:
-            raise WorkerDied(f"it wanted to write {path}")
+            raise RunError(f"the tracker's process wanted to write {path}")
         write_labels(path, labels)
 
     def _expect_within(self) -> None:

@@ -56,7 +56,7 @@ class Channel:
         try:
             message: dict[str, Any] = json.loads(self._read(length))
             arrays = [self._array(kind, tuple(shape)) for kind, shape in message.pop("arrays")]
-        except (ValueError, KeyError, TypeError) as error:
+        except (AttributeError, ValueError, KeyError, TypeError) as error:
             raise ConnectionLost(f"not a message: {error}") from error
         return message, arrays
 
