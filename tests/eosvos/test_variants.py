@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -56,3 +57,9 @@ def test_registering_imports_no_torch():
         sys.exit("eosvos" not in group.commands or "torch" in sys.modules)
     """
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_every_variant_and_option_is_documented():
+    text = (Path(__file__).parents[2] / "docs" / "eosvos.md").read_text()
+    names = [*VARIANTS, *(option.name for option in Settings.options())]
+    assert [name for name in names if f"`{name}`" not in text] == []

@@ -1,0 +1,204 @@
+"""What fine-tuning and tracking cost, with random weights, for every model and size.
+
+    python benchmarks/finetune.py                  # models x sizes, as they run by default
+    python benchmarks/finetune.py --without        # one size, each optimisation taken away in turn
+
+Each row is measured in a process of its own, so that its peak memory is its own. Times are medians
+over `--repeats`, in seconds. A step is split into forward, backward and update; its work also by
+kind of operation (self time in the profiler). One object, batch of one image; the mask loss looks
+at as many positive RoIs as its configuration allows (lite 8, r50 32).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import resource
+import statistics
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict, dataclass, replace
+
+SIZES = {"lite": ((480, 854), (360, 640), (240, 427)), "r50": ((480, 854), (240, 427))}
+
+#: Operations whose self time counts as each kind.
+KINDS = {
+    "convolution": ("conv", "mkldnn"),
+    "RoIAlign": ("embedding_bag", "index_select", "aten::index"),
+    "norm": ("norm",),
+    "linear": ("addmm", "aten::mm", "linear"),
+}
+
+
+@dataclass(frozen=True)
+class Case:
+    """One row: what runs, and which optimisations are on."""
+
+    model: str
+    size: tuple[int, int]
+    threads: int
+    repeats: int
+    bf16: bool = True
+    channels_last: bool = True
+    cached: bool = True
+    proposals: int = 100
+    without: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """Seconds, bytes and shares of one case."""
+
+    forward: float
+    backward: float
+    update: float
+    frame: float
+    peak: int
+    shares: dict[str, float]
+
+    @property
+    def step(self) -> float:
+        return self.forward + self.backward + self.update
+
+
+def measure(case: Case) -> Row:
+    """Run one case in this process."""
+    import torch
+    from torch.func import functional_call
+
+    from vosbench_eosvos.boxprop import propagate
+    from vosbench_eosvos.detect import paste
+    from vosbench_eosvos.finetune import loss_of, make_example, to_tensor
+    from vosbench_eosvos.learned import LearnedOptimiser
+    from vosbench_eosvos.model import build_model, get_config
+
+    torch.set_num_threads(case.threads)
+    torch.manual_seed(0)
+    config = get_config(case.model)
+    config = replace(
+        config,
+        jittered_boxes=4 * config.mask_rois,  # enough positives for random weights
+        post_nms=(config.post_nms[0], case.proposals),
+        min_score=0.0,
+    )
+    model = build_model(config)
+    if not case.channels_last:
+        model = model.to(memory_format=torch.contiguous_format)
+    model.bf16 = case.bf16
+    learned = LearnedOptimiser.create(model, "neuron", 1e-6)
+    params = learned.initial_parameters(drop_frozen=True)
+    depth = model.frozen_depth(params) if case.cached else 0
+    height, width = case.size
+    image = torch.randint(0, 256, (height, width, 3), dtype=torch.uint8).numpy()
+    mask = torch.zeros(height, width, dtype=torch.bool)
+    mask[height // 4 : height * 3 // 4, width // 3 : width * 2 // 3] = True
+    example = make_example(model, image, mask.numpy(), depth)
+    times: dict[str, list[float]] = {"forward": [], "backward": [], "update": [], "frame": []}
+
+    def step() -> None:
+        nonlocal params
+        start = time.perf_counter()
+        loss = loss_of(model, params, example)
+        middle = time.perf_counter()
+        grads = torch.autograd.grad(
+            loss, list(params.values()), allow_unused=True, materialize_grads=True
+        )
+        end = time.perf_counter()
+        params = learned.step(params, dict(zip(params, grads, strict=True)))
+        times["forward"].append(middle - start)
+        times["backward"].append(end - middle)
+        times["update"].append(time.perf_counter() - end)
+
+    @torch.no_grad()
+    def frame() -> None:
+        start = time.perf_counter()
+        features = model(to_tensor(image, torch.device("cpu")), stop=depth)
+        box = (width / 3, height / 4, width / 1.5, height / 1.5)
+        boxes = propagate(box, 32, case.size, torch.Generator().manual_seed(0))
+        [found] = functional_call(
+            model, params, (features,), {"proposals": [boxes], "max_detections": 1}
+        )
+        paste(found.mask_logits[0], found.boxes[0], case.size)
+        times["frame"].append(time.perf_counter() - start)
+
+    for run in (step, frame):
+        for _ in range(case.repeats + 1):
+            run()
+    medians = {name: statistics.median(values[1:]) for name, values in times.items()}
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    return Row(**medians, peak=peak, shares=shares(step))
+
+
+def shares(run: Callable[[], None]) -> dict[str, float]:
+    """Share of each kind of operation in the self time of `run`."""
+    from torch.profiler import ProfilerActivity, profile
+
+    with profile(activities=[ProfilerActivity.CPU]) as profiler:
+        run()
+    seconds = dict.fromkeys([*KINDS, "other"], 0.0)
+    for event in profiler.key_averages():
+        name = event.key.lower()
+        kind = next((k for k, parts in KINDS.items() if any(p in name for p in parts)), "other")
+        seconds[kind] += event.self_cpu_time_total
+    total = sum(seconds.values())
+    return {kind: value / total for kind, value in seconds.items()}
+
+
+def in_own_process(case: Case) -> Row:
+    """`measure` in a fresh process."""
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, mp_context=context) as pool:
+        return pool.submit(measure, case).result()
+
+
+def show(cases: list[Case], *, as_json: bool) -> None:
+    """Measure and print row by row, as a Markdown table or one JSON object a line."""
+    kinds = [*KINDS, "other"]
+    if not as_json:
+        columns = ["model", "size", "without", "step", "forward", "backward", "update", "frame"]
+        columns += ["peak MB", *kinds]
+        print("| " + " | ".join(columns) + " |\n|" + "---|" * len(columns))
+    for case in cases:
+        row = in_own_process(case)
+        if as_json:
+            print(json.dumps({**asdict(case), **asdict(row)}), flush=True)
+            continue
+        cells = [case.model, f"{case.size[1]}x{case.size[0]}", case.without or "-"]
+        cells += [f"{v:.3f}" for v in (row.step, row.forward, row.backward, row.update, row.frame)]
+        cells += [f"{row.peak / 1e6:.0f}", *(f"{row.shares[kind]:.0%}" for kind in kinds)]
+        print("| " + " | ".join(cells) + " |", flush=True)
+
+
+def main() -> None:
+    """Parse arguments, measure, print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--models", nargs="+", default=["lite", "r50"], choices=SIZES)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--without", action="store_true", help="take optimisations away, 854x480")
+    parser.add_argument("--json", action="store_true", help="one JSON object a line")
+    given = parser.parse_args()
+    cases = [
+        Case(model, size, given.threads, given.repeats)
+        for model in given.models
+        for size in SIZES[model][: 1 if given.without else None]
+    ]
+    if given.without:
+        taken = {
+            "bfloat16": {"bf16": False},
+            "channels last": {"channels_last": False},
+            "cached frozen stages": {"cached": False},
+            "few proposals": {"proposals": 1000},
+        }
+        cases = [
+            replace(case, without=name, **change)  # type: ignore[arg-type]
+            for case in cases
+            for name, change in {"": {}, **taken}.items()
+        ]
+    show(cases, as_json=given.json)
+
+
+if __name__ == "__main__":
+    main()
