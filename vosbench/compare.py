@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -135,6 +135,29 @@ def score_run(run: Run, open_data: Callable[[], Dataset]) -> ScoredRun:
     return ScoredRun(run, evaluation)
 
 
+def score_part(run: Run, part: Dataset) -> ScoredRun:
+    """The run as if it had been over `part` alone: records, times and scores of these sequences.
+
+    Args:
+        part: of the dataset that the run is over, see `vosbench.datasets.registry.select`.
+
+    Raises:
+        EvaluationError: its masks cannot be scored.
+    """
+    from vosbench.datasets.registry import select
+    from vosbench.evaluate import evaluate
+
+    names = [sequence.name for sequence in part.sequences]
+    if names == run.record.sequences:
+        return score_run(run, lambda: part)
+    view = Run(run.folder, replace(run.record, sequences=names, fingerprint=part.fingerprint()))
+    done = tuple(view.done())
+    view.record.status = "complete" if len(done) == len(names) else "partial"
+    if not part.annotated or not done:
+        return ScoredRun(view, None)
+    return ScoredRun(view, evaluate(select(part, done), view.masks, view.record.protocol))
+
+
 def differences(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
     """What keeps the runs from being compared: run name -> reasons, judged against what most of
     them share. Empty if they can be compared."""
@@ -243,7 +266,7 @@ def sequence_table(runs: Sequence[ScoredRun], dataset: str, measure: str = "J&F"
     Raises:
         RunError: no run has this measure.
     """
-    frame = pd.DataFrame({s.name: _values(s, measure, "sequence") for s in runs})
+    frame = pd.DataFrame({s.name: values_of(s, measure, "sequence") for s in runs})
     frame.loc["mean"] = frame.mean()
     frame.index.name = "Sequence"
     column = PERCENT_LOW if measure.endswith("Decay") else PERCENT
@@ -274,12 +297,12 @@ def paired_table(
         RunError: `against` fits no run or several; or a run has no such measure.
     """
     base = _one(runs, against)
-    reference = _values(base, measure, unit)
+    reference = values_of(base, measure, unit)
     rows: dict[str, dict[str, float]] = {}
     for scored in runs:
         if scored is base:
             continue
-        pair = pd.concat([_values(scored, measure, unit), reference], axis=1, join="inner")
+        pair = pd.concat([values_of(scored, measure, unit), reference], axis=1, join="inner")
         result = paired_difference(pair.iloc[:, 0].to_numpy(), pair.iloc[:, 1].to_numpy())
         rows[scored.name] = {
             "Difference": result.mean,
@@ -380,8 +403,13 @@ def _columns(frame: pd.DataFrame) -> dict[str, Column]:
     return columns | {"FPS": FPS}
 
 
-def _values(scored: ScoredRun, measure: str, unit: str) -> pd.Series[float]:
-    """One measure by sequence name, or by "sequence object" for unit "object"."""
+def values_of(scored: ScoredRun, measure: str, unit: str) -> pd.Series[float]:
+    """One measure of a run by sequence (mean over its objects), or by (sequence, object) for unit
+    "object"; in 0..1.
+
+    Raises:
+        RunError: the run has no scores or no such measure.
+    """
     if scored.evaluation is None:
         raise RunError(f"run {scored.name} has no scores to compare")
     if unit == "object":

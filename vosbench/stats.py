@@ -61,6 +61,48 @@ def paired_difference(first: ArrayLike, second: ArrayLike) -> PairedDifference:
     )
 
 
+def clustered_difference(
+    first: ArrayLike, second: ArrayLike, clusters: ArrayLike
+) -> PairedDifference:
+    """`first` minus `second` over objects, where the objects of one sequence are not independent.
+
+    The mean is that over objects, as in global scores; whole sequences are resampled for its
+    interval, and the test is over the mean differences of the sequences, which are also what is
+    counted.
+
+    Args:
+        first, second: scores (N,) of two trackers on the same N objects, in the same order. Pairs
+            in which either is NaN are left out.
+        clusters: (N,) the sequence of each object.
+
+    Raises:
+        ValueError: the three differ in length.
+    """
+    a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
+    groups = np.asarray(clusters)
+    if not a.shape == b.shape == groups.shape or a.ndim != 1:
+        raise ValueError(
+            "scores and clusters must be vectors of one length, "
+            f"not {a.shape}, {b.shape} and {groups.shape}"
+        )
+    differences = a - b
+    known = np.isfinite(differences)
+    differences = differences[known]
+    _, members = np.unique(groups[known], return_inverse=True)
+    sums, sizes = np.bincount(members, weights=differences), np.bincount(members)
+    means = sums / sizes
+    low, high = _ratio_interval(sums, sizes)
+    return PairedDifference(
+        count=means.size,
+        mean=float(differences.mean()) if differences.size else float("nan"),
+        low=low,
+        high=high,
+        p_value=wilcoxon_p(means),
+        wins=int((means > 0).sum()),
+        losses=int((means < 0).sum()),
+    )
+
+
 def bootstrap_interval(
     values: NDArray[np.float64],
     level: float = LEVEL,
@@ -86,6 +128,27 @@ def bootstrap_interval(
         confidence_level=level,
         method="BCa",
         rng=np.random.default_rng(seed),
+    )
+    interval = result.confidence_interval
+    return float(interval.low), float(interval.high)
+
+
+def _ratio_interval(sums: NDArray[np.float64], sizes: NDArray[np.int64]) -> tuple[float, float]:
+    """As `bootstrap_interval`, of sum(sums) / sum(sizes), both (clusters,)."""
+    from scipy import stats
+
+    if sums.size < 2:
+        return float("nan"), float("nan")
+    if np.ptp(sums / sizes) == 0:
+        return float(sums[0] / sizes[0]), float(sums[0] / sizes[0])
+    result = stats.bootstrap(
+        (sums, sizes),
+        lambda total, size, axis: total.sum(axis=axis) / size.sum(axis=axis),
+        paired=True,
+        n_resamples=RESAMPLES,
+        confidence_level=LEVEL,
+        method="BCa",
+        rng=np.random.default_rng(SEED),
     )
     interval = result.confidence_interval
     return float(interval.low), float(interval.high)
