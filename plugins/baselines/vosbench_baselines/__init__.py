@@ -103,7 +103,7 @@ TRACKERS = (
             capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
             # As eosvos-10-single-lr and eosvos-50: what differs is where rates come from.
             settings={
-                "weights": "lite-parent",
+                "weights": "parent-lite",
                 "box_propagation": False,
                 "iterations": steps,
                 "transforms": 0 if steps < 50 else 8,

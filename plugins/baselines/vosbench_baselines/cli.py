@@ -9,6 +9,8 @@ from pathlib import Path
 
 import click
 
+from vosbench.cli.options import data_root_option, load_plugins
+
 _folder = click.Path(path_type=Path, file_okay=False)
 _existing = click.Path(path_type=Path, file_okay=False, exists=True)
 
@@ -81,3 +83,67 @@ def osvos_parent(
     training = ParentTraining(net, data.load_corpus(sources, cache), settings, out)
     training.run()
     click.echo(f"wrote {training.export}")
+
+
+@baselines.command("search-lr")
+@data_root_option
+@click.option("--tracker", default="handcrafted-10", show_default=True)
+@click.option("--dataset", default="davis16-fit", show_default=True, help="Training sequences.")
+@click.option("--sequence", multiple=True, metavar="NAME", help="Only these sequences.")
+@click.option(
+    "-o", "--option", "given", multiple=True, metavar="NAME=VALUE", help="Of the tracker."
+)
+@click.option("--rates", default="1e-4,3e-4,1e-3,3e-3,1e-2,3e-2", show_default=True)
+@click.option("--stride", default=10, show_default=True, help="Track every n-th frame.")
+@click.option("--out", type=_folder, required=True, help="Folder of the search.")
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--threads", default=1, show_default=True)
+def search_lr(
+    data_root: tuple[Path, ...],
+    tracker: str,
+    dataset: str,
+    sequence: tuple[str, ...],
+    given: tuple[str, ...],
+    rates: str,
+    stride: int,
+    out: Path,
+    device: str,
+    threads: int,
+) -> None:
+    """Find the learning rate of a fine-tuning baseline on training sequences.
+
+    Goes on from OUT/search.csv if there is one, and prints the curve: mean J by rate.
+    """
+    from vosbench.errors import UsageError
+
+    try:
+        grid = sorted({float(text) for text in rates.split(",")})
+    except ValueError:
+        raise UsageError(f"--rates {rates!r} is no list of numbers like 1e-4,1e-3") from None
+    pairs = [text.partition("=") for text in given]
+    if any(not equals for _, equals, _ in pairs):
+        raise UsageError("-o takes NAME=VALUE, for example -o iterations=10")
+    import torch
+
+    from vosbench.config import data_roots
+    from vosbench.datasets.registry import open_dataset, select
+    from vosbench_baselines.search_lr import RateSearch
+
+    torch.set_num_threads(threads)
+    plugins = load_plugins()
+    search = RateSearch(
+        plugins.tracker(tracker),
+        {name: value for name, _, value in pairs},
+        select(open_dataset(dataset, plugins, data_roots(data_root)), sequence),
+        out,
+        stride=stride,
+        device=device,
+    )
+    search.run(grid, lambda row: click.echo(f"{row.rate:g}  {row.sequence}  J {row.J:.3f}"))
+    curve = search.curve()
+    best = max(curve, key=lambda rate: curve[rate])
+    click.echo("rate      J")
+    for rate, score in curve.items():
+        bar = "#" * round(40 * score)
+        click.echo(f"{rate:<8g}  {score:.3f}  {bar}{'  <- best' if rate == best else ''}")
+    click.echo(f"wrote {search.table}")
