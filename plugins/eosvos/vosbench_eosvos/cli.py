@@ -152,17 +152,15 @@ def pretrain(
 @click.option(
     "--level",
     type=click.Choice(["global", "neuron", "parameter"]),
-    default="neuron",
-    show_default=True,
-    help="What one learning rate governs.",
+    help="What one learning rate governs; default: as in the parent, all rates going on.",
 )
 @click.option("--start-rate", type=float, help="Every learning rate at first; default: searched.")
 @click.option("--steps", default=400, show_default=True)
 @click.option("--tasks", default=4, show_default=True, help="Tasks a step.")
 @click.option("--inner-steps", default=5, show_default=True)
-@click.option("--rate", default=5e-5, show_default=True, help="Meta learning rate of theta0.")
+@click.option("--rate", default=1.5e-4, show_default=True, help="Meta learning rate of theta0.")
 @click.option(
-    "--rate-rate", default=0.02, show_default=True, help="Of lambda, in units of its first value."
+    "--rate-rate", default=0.08, show_default=True, help="Of lambda, in units of its first value."
 )
 @click.option("--second-order", is_flag=True, help="Differentiate through the inner steps.")
 @click.option("--validate-every", default=50, show_default=True)
@@ -179,7 +177,7 @@ def metatrain(
     mask_loss: str | None,
     iterations: str,
     stride: int,
-    level: str,
+    level: str | None,
     start_rate: float | None,
     steps: int,
     tasks: int,

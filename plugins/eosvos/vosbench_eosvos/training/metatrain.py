@@ -40,6 +40,8 @@ class MetaSettings:
         inner_steps: SGD steps of the inner optimisation (the paper's T = 5).
         rate: RAdam's learning rate for theta0. rate_rate: for lambda, in units of the initial
             learning rate; 0 keeps lambda fixed (the per-dataset fine-tuning of theta0).
+        memory: RAdam's beta2. Its rectification holds steps back over the first 2 / (1 - memory)
+            steps, which with the usual .999 is longer than a short run.
         warmup: steps over which both rise; a cosine takes them to a tenth at the end.
         decay: decoupled weight decay of theta0.
         clip: largest norm of one task's gradient of theta0; its rates' gradient shrinks with it.
@@ -52,8 +54,9 @@ class MetaSettings:
     steps: int = 400
     tasks: int = 4
     inner_steps: int = 5
-    rate: float = 5e-5
-    rate_rate: float = 0.02
+    rate: float = 1.5e-4
+    rate_rate: float = 0.08
+    memory: float = 0.99
     warmup: int = 20
     decay: float = 0.0
     clip: float = 10.0
@@ -225,6 +228,7 @@ class MetaTraining:
                 {"params": list(learned.rates.values()), "rate": settings.rate_rate * typical},
             ],
             lr=settings.rate,
+            betas=(0.9, settings.memory),
             decoupled_weight_decay=True,
         )
         self._identity = plain(
