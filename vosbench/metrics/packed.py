@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 Bits: TypeAlias = NDArray[np.uint64]
 
 _WORD = 64
+_COUNTS: Bits = np.arange(_WORD + 1, dtype=np.uint64)
 
 
 class Element(NamedTuple):
@@ -141,7 +142,7 @@ def pack(mask: NDArray[Any]) -> PackedMask:
     octets = np.packbits(mask, axis=1, bitorder="little")
     words = np.zeros((height, -(-width // _WORD) * 8), np.uint8)
     words[:, : octets.shape[1]] = octets
-    bits = words.view("<u8").T
+    bits = np.ascontiguousarray(words.view("<u8").T)
     in_word = np.bitwise_or.reduce(bits, axis=1)
     columns = np.flatnonzero(in_word)
     if columns.size == 0:
@@ -196,7 +197,8 @@ def _shift(bits: Bits, by: int) -> Bits:
         bits = moved
     if rest == 0:
         return bits
-    near, far = np.uint64(rest), np.uint64(_WORD - rest)
+    near, far = _COUNTS[rest], _COUNTS[_WORD - rest]
+    out: Bits
     if by > 0:
         out = bits >> near
         out[:-1] |= bits[1:] << far
