@@ -9,13 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from vosbench.cli.options import data_root_option, load_plugins, plugin_options, results_option
+from vosbench.cli.tables import check_plot, find_exporter, write_tables
 from vosbench.published import DATASETS
 
 if TYPE_CHECKING:
     from vosbench.compare import ScoredRun
     from vosbench.export import Table
-
-_PLOTS = (".svg", ".pdf", ".png")
 
 
 @click.command(short_help="Table of runs beside published numbers.")
@@ -76,17 +75,12 @@ def compare(
     Scores are in percent, the best in bold. Runs whose protocol, data or sequences differ, and
     incomplete ones, are refused unless --mix is given.
     """
-    from vosbench.errors import PluginError, UsageError
+    from vosbench.errors import UsageError
     from vosbench.published import published
     from vosbench.store import find_runs
 
-    if plot is not None and plot.suffix.lower() not in _PLOTS:
-        raise UsageError(f"--plot {plot}: unknown kind of picture", f"Kinds: {', '.join(_PLOTS)}.")
-    exporters = load_plugins().exporters
-    if format_name not in exporters:
-        raise PluginError(
-            f"there is no format {format_name!r}", f"Formats: {', '.join(exporters)}."
-        )
+    check_plot(plot)
+    exporter = find_exporter(format_name)
     from vosbench import compare as comparing
 
     names = [dataset] if dataset else sorted({run.record.dataset for run in find_runs(results)})
@@ -118,7 +112,7 @@ def compare(
     elsewhere = published(other) if other else None
     if elsewhere is not None:
         tables.append(comparing.published_table(elsewhere))
-    _write(exporters[format_name].export(tables), output)
+    write_tables(tables, exporter, output)
 
 
 def _scored(
@@ -136,12 +130,3 @@ def _scored(
     stored = Path(name).resolve().name if folder else name
     open_data = functools.cache(lambda: open_dataset(name, plugins, data_roots(data_root)))
     return [score_run(run, open_data) for run in select_runs(results, stored, trackers)]
-
-
-def _write(text: str, output: Path | None) -> None:
-    if output is None:
-        click.echo(text, nl=False)
-        return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(click.unstyle(text), encoding="utf-8")
-    click.echo(f"table: {output}", err=True)

@@ -140,7 +140,7 @@ def run(
 
     plugins = load_plugins()
     specs = [find_tracker(plugins, name, settings["python"]) for name in dict.fromkeys(trackers)]
-    given = _options_of(specs, options)
+    given = options_of(specs, options)
     roots = data_roots(data_root)
     opened = [open_dataset(name, plugins, roots) for name in dict.fromkeys(datasets)]
     parts = [select(dataset, sequences, limit) for dataset in opened]
@@ -219,7 +219,7 @@ class _Outcome:
         }
 
 
-def _options_of(specs: list[TrackerSpec], options: tuple[str, ...]) -> dict[str, dict[str, str]]:
+def options_of(specs: list[TrackerSpec], options: tuple[str, ...]) -> dict[str, dict[str, str]]:
     """Tracker -> the given options that it has, checked."""
     given: dict[str, str] = {}
     for text in options:

@@ -195,6 +195,64 @@ def curve_plot(
         return figure
 
 
+def sweep_plot(points: pd.DataFrame, option: str, title: str = "") -> Figure:
+    """Accuracy above, speed below, over the values of one option (e-OSVOS, NeurIPS 2020, figure 3).
+
+    Values that span decades stand on a log axis, those that are no numbers side by side.
+
+    Args:
+        points: index the values, in order; columns `FPS` (frames per second), `shared` (bool; not
+            measured alone: drawn hollow), and scores (0..1); NaN leaves a gap.
+    """
+    values = list(points.index)
+    numbers = all(isinstance(v, int | float) and not isinstance(v, bool) for v in values)
+    x = values if numbers else list(range(len(values)))
+    scores = [str(name) for name in points.columns.drop(["FPS", "shared"])]
+    with style():
+        figure = Figure(figsize=(WIDTH, 1.3 * HEIGHT), layout="constrained")
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 2))
+        upper.set_title(title, parse_math=False)
+        for position, name in enumerate(scores):
+            upper.plot(x, 100 * points[name], marker="o", label=name, **_line(position))
+        upper.set_ylabel("score (%)" if len(scores) > 1 else f"{''.join(scores)} (%)")
+        fps = points["FPS"].to_numpy(dtype=np.float64)
+        lower.plot(x, fps, color=GREY, zorder=1)
+        hollow = points["shared"].to_numpy(dtype=bool)
+        for rows, face in ((~hollow, GREY), (hollow, "white")):
+            places = np.asarray(x)[rows]
+            lower.scatter(
+                places, fps[rows], s=12, facecolors=face, edgecolors=GREY, linewidths=0.8, zorder=3
+            )
+        lower.set_ylabel("frames per second")
+        if _decades(fps):
+            lower.set_yscale("log")
+            lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+        else:
+            lower.set_ylim(bottom=0)
+        lower.set_xlabel(option, parse_math=False)
+        if numbers and _decades(x):
+            # Linear between zero and the smallest positive value: no log axis holds zero.
+            smallest = min(v for v in x if v > 0)
+            lower.set_xscale("log") if min(x) > 0 else lower.set_xscale(
+                "symlog", linthresh=smallest
+            )
+        lower.set_xticks(x, [f"{v:g}" if numbers else str(v) for v in values])
+        lower.minorticks_off()
+        if len(scores) > 1:
+            _legend_below(figure, upper)
+        return figure
+
+
+def _decades(values: ArrayLike) -> bool:
+    """Whether the positive ones of `values` span at least one decade; False if one is negative."""
+    known = np.asarray(values, dtype=np.float64)
+    known = known[np.isfinite(known)]
+    positive = known[known > 0]
+    return bool(known.size and known.min() >= 0 and positive.size > 1) and bool(
+        positive.max() >= 10 * positive.min()
+    )
+
+
 def _axes(title: str, xlabel: str, ylabel: str) -> tuple[Figure, Axes]:
     figure = Figure(figsize=(WIDTH, HEIGHT), layout="constrained")
     axes = figure.add_subplot()

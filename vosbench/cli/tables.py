@@ -1,0 +1,42 @@
+"""What commands that end in tables share: formats, plots, files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vosbench.cli.options import load_plugins
+from vosbench.errors import PluginError, UsageError
+
+if TYPE_CHECKING:
+    from vosbench.export import ExporterSpec, Table
+
+PLOTS = (".svg", ".pdf", ".png")
+
+
+def find_exporter(name: str) -> ExporterSpec:
+    """The format called `name`. Raises PluginError if there is none."""
+    exporters = load_plugins().exporters
+    if name not in exporters:
+        raise PluginError(f"there is no format {name!r}", f"Formats: {', '.join(exporters)}.")
+    return exporters[name]
+
+
+def check_plot(plot: Path | None) -> None:
+    """Raises UsageError if `--plot` names a kind of picture that is not known."""
+    if plot is not None and plot.suffix.lower() not in PLOTS:
+        raise UsageError(f"--plot {plot}: unknown kind of picture", f"Kinds: {', '.join(PLOTS)}.")
+
+
+def write_tables(tables: Sequence[Table], exporter: ExporterSpec, output: Path | None) -> None:
+    """Print `tables`, or write them to `output`."""
+    text = exporter.export(tables)
+    if output is None:
+        click.echo(text, nl=False)
+        return
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(click.unstyle(text), encoding="utf-8")
+    click.echo(f"table: {output}", err=True)
