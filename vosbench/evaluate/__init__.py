@@ -12,14 +12,17 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from vosbench.datasets.base import Dataset
 from vosbench.datasets.base import Sequence as Video
 from vosbench.errors import EvaluationError
 from vosbench.evaluate.score import SequenceScores, score_sequence
-from vosbench.evaluate.tables import Evaluation
 from vosbench.metrics import MetricSpec
 from vosbench.metrics.protocols import find_protocol
+
+if TYPE_CHECKING:
+    from vosbench.evaluate.tables import Evaluation
 
 __all__ = ["Evaluation", "Progress", "evaluate", "evaluate_all"]
 
@@ -27,6 +30,14 @@ __all__ = ["Evaluation", "Progress", "evaluate", "evaluate_all"]
 Progress = Callable[[str, int], None]
 
 _PLUGIN_PREFIX = "vosbench_plugin_"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Evaluation":  # needs pandas, which workers import this module without
+        from vosbench.evaluate.tables import Evaluation
+
+        return Evaluation
+    raise AttributeError(f"module 'vosbench.evaluate' has no attribute {name!r}")
 
 
 def evaluate(
@@ -70,6 +81,8 @@ def evaluate_all(
         EvaluationError: the dataset has no annotations or no sequences.
         UsageError: there is no such protocol.
     """
+    from vosbench.evaluate.tables import Evaluation
+
     rules = find_protocol(protocol or dataset.protocol)
     if not dataset.annotated:
         raise EvaluationError(
