@@ -254,11 +254,13 @@ def _print(targets: Sequence[_Target], per_sequence: bool) -> None:
     scored = [(t.title, t.evaluation) for t in targets if t.evaluation is not None]
     for (dataset, protocol), group in _by_protocol(scored).items():
         rows = {title: evaluation.global_scores for title, evaluation in group}
-        console.print(_table(f"{dataset}, protocol {protocol}", rows))
+        click.echo(f"{dataset}, protocol {protocol}")
+        console.print(_table(rows))
     if per_sequence:
         for title, evaluation in scored:
             rows = {str(name): dict(row) for name, row in evaluation.sequences.iterrows()}
-            console.print(_table(f"{title} by sequence", rows))
+            click.echo(f"{title} by sequence")
+            console.print(_table(rows))
     for target in targets:
         if target.evaluation is not None:
             for warning in target.evaluation.warnings:
@@ -276,20 +278,21 @@ def _by_protocol(
     return groups
 
 
-def _table(title: str, rows: dict[str, dict[str, float]]) -> Any:
+def _table(rows: dict[str, dict[str, float]]) -> Any:
     import math
 
     from rich import box
     from rich.table import Table
+    from rich.text import Text
 
     columns = list(next(iter(rows.values())))
-    table = Table(title=title, box=box.SIMPLE, padding=(0, 1, 0, 0), title_justify="left")
+    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
     table.add_column("", no_wrap=True)
     for column in columns:
         table.add_column(column.removesuffix("-Mean"), justify="right")
     for name, scores in rows.items():
         cells = ["-" if math.isnan(scores[c]) else f"{scores[c]:.3f}" for c in columns]
-        table.add_row(name, *cells)
+        table.add_row(Text(name), *cells)
     return table
 
 
