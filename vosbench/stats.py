@@ -89,7 +89,8 @@ def clustered_difference(
     known = np.isfinite(differences)
     differences = differences[known]
     _, members = np.unique(groups[known], return_inverse=True)
-    sums, sizes = np.bincount(members, weights=differences), np.bincount(members)
+    sums = np.bincount(members, weights=differences).astype(np.float64)
+    sizes = np.bincount(members)
     means = sums / sizes
     low, high = _ratio_interval(sums, sizes)
     return PairedDifference(

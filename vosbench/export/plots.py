@@ -227,8 +227,8 @@ def sweep_plot(points: pd.DataFrame, option: str, title: str = "") -> Figure:
         if _decades(fps):
             lower.set_yscale("log")
             lower.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-        else:
-            lower.set_ylim(bottom=0)
+        elif np.isfinite(fps).any():
+            lower.set_ylim(0, 1.15 * np.nanmax(fps))
         lower.set_xlabel(option, parse_math=False)
         if numbers and _decades(x):
             # Linear between zero and the smallest positive value: no log axis holds zero.
@@ -281,7 +281,8 @@ def _rows(points: pd.DataFrame, *, published: bool, shared: bool) -> np.ndarray[
 def _legend_below(figure: Figure, axes: Axes) -> None:
     handles, labels = axes.get_legend_handles_labels()
     if handles:
-        columns = 2 if max(map(len, labels)) < 28 else 1
+        longest = max(map(len, labels))
+        columns = 3 if longest < 12 else 2 if longest < 28 else 1
         legend = figure.legend(handles, labels, loc="outside lower center", ncols=columns)
         for text in legend.get_texts():
             text.set_parse_math(False)
