@@ -206,11 +206,11 @@ def load_file(path: Path) -> ModuleType:
     """
     path = path.resolve()
     if not path.is_file():
-        raise PluginError(f"plugin file {path} does not exist")
+        raise PluginError("the file does not exist")
     name = f"vosbench_plugin_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
-        raise PluginError(f"{path} is not a Python file", "A plugin file ends in .py.")
+        raise PluginError("it is not a Python file: the name must end in .py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:

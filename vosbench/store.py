@@ -13,6 +13,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import logging
 import os
 import re
 import shutil
@@ -27,6 +28,8 @@ from vosbench.errors import RunError
 from vosbench.specs import OptionValue
 
 FORMAT = 1
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -283,17 +286,22 @@ class Run:
     @contextlib.contextmanager
     def locked(self) -> Iterator[None]:
         """Keep other processes out of the directory; the lock goes with the process that holds it,
-        however it ends. Raises RunError if another holds it."""
+        however it ends. Raises RunError if another holds it or the folder cannot be written."""
         from filelock import FileLock, Timeout
 
-        self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.folder / ".lock", blocking=False)
         try:
+            self.folder.mkdir(parents=True, exist_ok=True)
             lock.acquire()
         except Timeout:
             raise RunError(
                 f"another process is running {self.folder}",
                 "Wait for it, end it, or choose another folder by --results.",
+            ) from None
+        except OSError as error:
+            raise RunError(
+                f"{self.folder} cannot be written: {error.strerror}",
+                "Choose another folder by --results.",
             ) from None
         try:
             yield
@@ -319,12 +327,14 @@ def run_name(tracker: str, changed: Mapping[str, OptionValue], seed: int) -> str
 
 
 def find_runs(results: Path, dataset: str | None = None) -> list[Run]:
-    """All runs under `results`, of one dataset or of all, by dataset and name. Folders that hold
-    no readable run are left out."""
+    """All runs under `results`, of one dataset or of all, by dataset and name. Those that cannot
+    be read are left out with a warning."""
     runs = []
     for path in sorted(results.glob(f"{dataset or '*'}/*/run.json")):
-        with contextlib.suppress(RunError):
+        try:
             runs.append(Run.open(path.parent))
+        except RunError as error:
+            _log.warning("left out: %s", error.message)
     return runs
 
 

@@ -66,7 +66,7 @@ class VosbenchGroup(click.Group):
 
 def _add_plugin_commands(group: VosbenchGroup) -> None:
     if not group.commands:
-        load_plugins().register_commands(group)
+        load_plugins(tolerant=True).register_commands(group)
 
 
 @click.group(cls=VosbenchGroup, context_settings={"help_option_names": ["-h", "--help"]})

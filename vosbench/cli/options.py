@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+from vosbench.errors import PluginError, UsageError
 
 if TYPE_CHECKING:
     from vosbench.plugins import Plugins
@@ -70,9 +72,18 @@ def json_option(command: _Command) -> _Command:
     )(command)
 
 
-def load_plugins() -> Plugins:
+def load_plugins(*, tolerant: bool = False) -> Plugins:
     """The plugins of this invocation: entry points and `--plugin` files, minus those disabled on
-    the command line or in the configuration file. Loaded once per invocation."""
+    the command line or in the configuration file. Loaded once per invocation.
+
+    Args:
+        tolerant: say nothing about `--plugin` files that are broken and `--disable` names that
+            nobody has; for listings.
+
+    Raises:
+        PluginError: a file given by `--plugin` cannot be loaded.
+        UsageError: there is no plugin of a name given by `--disable`.
+    """
     from vosbench.config import load_config
     from vosbench.plugins import Plugins
 
@@ -84,4 +95,23 @@ def load_plugins() -> Plugins:
             disabled=(*store.get("disable", ()), *load_config().disable),
         )
     plugins: Plugins = store["loaded"]
+    if not tolerant:
+        _check_given(plugins, store.get("disable", ()))
     return plugins
+
+
+def _check_given(plugins: Plugins, disabled: Iterable[str]) -> None:
+    """What the command line names must be there; a broken entry point is no reason to stop."""
+    files = set(map(str, plugins.files))
+    for info in plugins.broken:
+        if info.source in files:
+            raise PluginError(
+                f"plugin {info.source} cannot be loaded: {info.reason}",
+                f"`vosbench plugins --verbose --plugin {info.source}` shows the traceback.",
+            )
+    names = [info.name for info in plugins.infos]
+    for name in disabled:
+        if name not in names:
+            raise UsageError(
+                f"--disable {name}: there is no such plugin", f"There are: {', '.join(names)}."
+            )

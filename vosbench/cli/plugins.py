@@ -25,7 +25,7 @@ def plugins(verbose: bool, as_json: bool) -> None:
     A broken plugin is left out, all others work. `--disable NAME`, or `disable = ["NAME"]` in
     the configuration file, leaves one out on purpose.
     """
-    infos = load_plugins().infos
+    infos = load_plugins(tolerant=True).infos
     if as_json:
         click.echo(json.dumps([asdict(info) for info in infos], indent=2))
         return
