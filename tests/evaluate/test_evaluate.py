@@ -19,7 +19,8 @@ from vosbench.datasets.registry import select
 from vosbench.errors import EvaluationError, PluginError, UsageError
 from vosbench.evaluate import Evaluation, evaluate, evaluate_all
 from vosbench.metrics import MetricSpec
-from vosbench.plugins import load_file
+from vosbench.metrics.protocols import PROTOCOLS
+from vosbench.plugins import Plugins, load_file
 
 Write = Callable[..., Path]
 
@@ -281,3 +282,22 @@ def test_real_video_against_the_slow_measures(davis_root: Path, tmp_path: Path) 
 def _edge(mask: np.ndarray) -> np.ndarray:
     padded = np.pad(mask, ((0, 1), (0, 1)), mode="edge")
     return (mask != padded[:-1, 1:]) | (mask != padded[1:, :-1]) | (mask != padded[1:, 1:])
+
+
+def test_the_measure_of_the_documentation_works(
+    dataset: Dataset, write_masks: Write, tmp_path: Path
+) -> None:
+    page = Path(__file__).parent.parent.parent / "docs" / "metrics.md"
+    code = page.read_text(encoding="utf-8").split("```python\n")[1].split("```")[0]
+    (tmp_path / "dice.py").write_text(code)
+    plugins = Plugins([tmp_path / "dice.py"], entry_points=False)
+    assert not plugins.broken
+    evaluation = evaluate(dataset, write_masks("masks"), metrics=[plugins.metrics["Dice"]])
+    j = evaluation.frames["J"]
+    assert np.allclose(evaluation.frames["Dice"], 2 * j / (1 + j))
+
+
+def test_every_protocol_is_documented() -> None:
+    page = (Path(__file__).parent.parent.parent / "docs" / "metrics.md").read_text("utf-8")
+    for name in PROTOCOLS:
+        assert f"| `{name}`" in page
