@@ -16,6 +16,7 @@ COMMANDS = {
     "run": ("vosbench.cli.run:run", "Run trackers over datasets and score them."),
     "evaluate": ("vosbench.cli.evaluate:evaluate", "Score a run, or any folder of masks."),
     "compare": ("vosbench.cli.compare:compare", "Table of runs beside published numbers."),
+    "report": ("vosbench.cli.report:report", "One HTML page to look at runs in."),
     "show": ("vosbench.cli.show:show", "Overlays of a run as pictures or video."),
     "pack": ("vosbench.cli.pack:pack", "Submission archive for an evaluation server."),
     "datasets": ("vosbench.cli.datasets:datasets", "List, fetch and verify datasets."),

@@ -1,0 +1,100 @@
+"use strict";
+// What the page holds, and how its parts are made. Text goes in as text only, never as markup.
+
+const $ = (id) => document.getElementById(id);
+const overview = JSON.parse($("overview").textContent);
+const packedPages = [...document.querySelectorAll("script.sequence")];
+const COLOURS = 7;
+
+/** An element; attributes that are functions become listeners, children are nodes or text. */
+function make(name, attributes = {}, ...children) {
+  return fill(document.createElement(name), attributes, children);
+}
+
+function makeSvg(name, attributes = {}, ...children) {
+  return fill(document.createElementNS("http://www.w3.org/2000/svg", name), attributes, children);
+}
+
+function fill(element, attributes, children) {
+  for (const [key, value] of Object.entries(attributes)) {
+    if (typeof value === "function") element.addEventListener(key, value);
+    else if (value === true) element.setAttribute(key, "");
+    else if (value !== false && value != null) element.setAttribute(key, value);
+  }
+  element.append(...children);
+  return element;
+}
+
+const percent = (value) => (value == null ? "-" : (100 * value).toFixed(1));
+const speed = (value) => (value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString());
+
+/** Classes of a run's colour and dashes. */
+const seriesClass = (run) => `s${run % COLOURS} d${Math.floor(run / COLOURS) % 4}`;
+const swatch = (run) => make("i", { class: `swatch s${run % COLOURS}`, "aria-hidden": "true" });
+
+/** The line of a legend: colour and dashes of a run. */
+function stroke(run) {
+  const line = makeSvg("line", { x1: 1, x2: 25, y1: 5, y2: 5, class: `line ${seriesClass(run)}` });
+  return makeSvg("svg", { width: 26, height: 10, "aria-hidden": "true" }, line);
+}
+
+function legend(box) {
+  const entries = overview.runs.map((name, run) => make("span", {}, stroke(run), name));
+  box.replaceChildren(...entries);
+}
+
+const recentPages = new Map();
+
+/** Frames, pictures and curves of a sequence, unpacked when asked for; the last three are kept. */
+function sequencePage(number) {
+  const page = recentPages.get(number) ?? JSON.parse(packedPages[number].textContent);
+  recentPages.delete(number);
+  recentPages.set(number, page);
+  if (recentPages.size > 3) recentPages.delete(recentPages.keys().next().value);
+  return page;
+}
+
+function options(select, names, chosen = 0) {
+  select.replaceChildren(...names.map((name, value) => make("option", { value }, name)));
+  select.selectedIndex = chosen;
+}
+
+/** A select of measures: calls `show` with the one chosen, now and on every change. */
+function chooseMeasure(select, measures, show) {
+  options(select, measures);
+  select.parentElement.hidden = measures.length < 2;
+  select.addEventListener("change", () => show(measures[select.selectedIndex]));
+  show(measures[0]);
+}
+
+/** Show a small box of `rows` ([node or text, text]) near a point of the window. */
+function showTip(x, y, title, rows) {
+  const tip = $("tip");
+  const lines = rows.map(([name, value]) => make("div", {}, make("span", {}, ...[name].flat()), value));
+  tip.replaceChildren(make("b", {}, title), ...lines);
+  tip.hidden = false;
+  const box = tip.getBoundingClientRect();
+  const right = x + 14 + box.width > document.documentElement.clientWidth;
+  const left = right ? x - 14 - box.width : x + 14;
+  tip.style.left = `${Math.max(4, left)}px`;
+  tip.style.top = `${Math.max(4, y - box.height - 10)}px`;
+}
+
+const hideTip = () => { $("tip").hidden = true; };
+
+for (const row of document.querySelectorAll("tr[data-run], details[data-run]")) {
+  const name = row.querySelector("th, .name");
+  name.prepend(swatch(Number(row.dataset.run)));
+}
+
+const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
+const watcher = new IntersectionObserver((entries) => {
+  for (const { target, isIntersecting } of entries) {
+    if (!isIntersecting) continue;
+    for (const [id, link] of links) {
+      if (id === target.id) link.setAttribute("aria-current", "true");
+      else link.removeAttribute("aria-current");
+    }
+  }
+}, { rootMargin: "-15% 0px -80% 0px" });
+for (const id of links.keys()) watcher.observe($(id));
