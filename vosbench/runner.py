@@ -77,6 +77,18 @@ def find_tracker(plugins: Plugins, name: str, python: str = "") -> TrackerSpec:
             return worker.describe()
 
 
+def run_folder(
+    results: Path, dataset: str, spec: TrackerSpec, options: Mapping[str, str], seed: int = 0
+) -> Path:
+    """Where `run` keeps the run of `spec` with the given options over the dataset of that name.
+
+    Raises:
+        UsageError: an option that the tracker does not have, or a value that does not fit.
+    """
+    changed = _changed(spec, spec.resolve_options(options))
+    return results / dataset / run_name(spec.name, changed, seed)
+
+
 def run(
     plugins: Plugins,
     dataset: Dataset,
@@ -186,8 +198,7 @@ class _Book:
         seed: int,
         python: str,
     ) -> _Book:
-        defaults = spec.resolve_options({})
-        changed = {key: value for key, value in values.items() if value != defaults[key]}
+        changed = _changed(spec, values)
         record = RunRecord(
             tracker=spec.name,
             dataset=dataset.name,
@@ -319,6 +330,12 @@ class _Clerk:
                 own = record.as_variant(variant, len(self._books))
             run.save_sequence(own)
         self.progress.finished(record)
+
+
+def _changed(spec: TrackerSpec, values: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+    """Those of `values` that differ from the tracker's defaults."""
+    defaults = spec.resolve_options({})
+    return {key: value for key, value in values.items() if value != defaults[key]}
 
 
 def _job(dataset: Dataset, name: str, books: Mapping[str, _Book]) -> Job:

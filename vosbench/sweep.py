@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 from vosbench.compare import ScoredRun, main_table, score_part
 from vosbench.errors import RunError, UsageError, VosbenchError
 from vosbench.export import Column, Table
-from vosbench.runner import run
+from vosbench.runner import run, run_folder
 from vosbench.specs import OptionValue, TrackerSpec
-from vosbench.store import Run, run_name
+from vosbench.store import Run
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -93,8 +93,9 @@ def sweep(
     names = [sequence.name for sequence in part.sequences]
 
     def there(value: OptionValue) -> Run | None:
+        chosen = given | {option: texts[value]}
         try:
-            return Run.open(_folder(results, dataset, spec, given | {option: texts[value]}, seed))
+            return Run.open(run_folder(results, dataset.name, spec, chosen, seed))
         except RunError:
             return None
 
@@ -184,15 +185,6 @@ def full_table(points: Sequence[Point], table: Table) -> pd.DataFrame:
         for r in records
     ]
     return table.frame.assign(timing=kinds)
-
-
-def _folder(
-    results: Path, dataset: Dataset, spec: TrackerSpec, options: Mapping[str, str], seed: int
-) -> Path:
-    """Where the run with these options is."""
-    defaults, values = spec.resolve_options({}), spec.resolve_options(options)
-    changed = {key: value for key, value in values.items() if value != defaults[key]}
-    return results / dataset.name / run_name(spec.name, changed, seed)
 
 
 def _amount(value: OptionValue) -> float:

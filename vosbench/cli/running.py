@@ -49,7 +49,7 @@ def failures(scored: ScoredRun | None) -> dict[str, str]:
 def tell(outcomes: Iterable[Outcome]) -> None:
     """Say what went wrong; the command ends with the code of the first."""
     codes: list[int] = []
-    told: set[int] = set()
+    told: set[str] = set()
     for title, scored, error in outcomes:
         if failed := failures(scored):
             click.secho(f"failed: {title}, {len(failed)} sequence(s):", fg="red", err=True)
@@ -60,9 +60,9 @@ def tell(outcomes: Iterable[Outcome]) -> None:
             click.secho(f"failed: {title}: {error.message}", fg="red", err=True)
             for problem in error.problems if isinstance(error, EvaluationError) else ():
                 click.echo(f"  - {problem}", err=True)
-            if error.hint and id(error) not in told:
+            if error.hint not in told | {""}:
                 click.echo(error.hint, err=True)
-            told.add(id(error))
+            told.add(error.hint)
             codes.append(error.exit_code)
     if codes:
         click.get_current_context().exit(codes[0])

@@ -12,13 +12,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vosbench.cli.ablate import ladder_command
+from vosbench_eosvos.variants import LADDER
+
 if TYPE_CHECKING:
+    from vosbench.ablation import Rung
     from vosbench_eosvos.training.runs import DataFolders
 
 
 @click.group()
 def eosvos() -> None:
-    """Train e-OSVOS: pre-training, meta-training, validation."""
+    """Train e-OSVOS: pre-training, meta-training, validation; and its ablation."""
 
 
 def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -298,6 +302,28 @@ def validate(
     )
     for name, value in scores.items():
         click.echo(f"{name:20s} {value:.3f}")
+
+
+def _ladder() -> list[Rung]:
+    from vosbench.ablation import Rung
+    from vosbench.published import ablation
+
+    listed = ablation()
+    rows = listed[listed["iterations"] == 10]
+    return [
+        Rung(tracker, published=(str(name), percent / 100))
+        for tracker, name, percent in zip(LADDER, rows["variant"], rows["JF"], strict=True)
+    ]
+
+
+eosvos.add_command(
+    ladder_command(
+        "ablate",
+        "The paper's ablation (Table 1, 10 steps): what each idea gains over the one before. "
+        f"Rows: {', '.join(LADDER)}.",
+        _ladder,
+    )
+)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ def _option(default: OptionValue, help: str, choices: tuple[OptionValue, ...] = 
 class Settings:
     """Everything that can be set with `-o name=value`; the fields are the options."""
 
-    weights: str = _option("lite", "shipped weights by name, or a safetensors file")
+    weights: str = _option("eosvos-lite", "shipped weights by name, or a safetensors file")
     iterations: int = _option(10, "fine-tuning steps on an object's first frame")
     transforms: int = _option(
         0, "spatially transformed copies of the first frame that steps cycle through"
@@ -36,7 +36,7 @@ class Settings:
     proposals: int = _option(100, "proposals of the region proposal network kept when tracking")
     min_score: float = _option(0.5, "detections below this score are no object")
     continuity: float = _option(
-        0.0, "weight of the overlap with the last box in the choice of a detection"
+        0.5, "weight of the overlap with the last box in the choice of a detection; 0: score alone"
     )
     short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
     enlarge: bool = _option(False, "enlarge smaller frames to `short_side` too")
@@ -57,6 +57,8 @@ class Settings:
         return cls(**{k: v for k, v in options.items() if k in names})  # type: ignore[arg-type]
 
 
+_WITHOUT_THE_LAST_BOX: dict[str, OptionValue] = {"box_propagation": False, "continuity": 0.0}
+
 #: What distinguishes each variant; the rest are the defaults of `Settings`.
 VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     "eosvos-1": ("one step", {"iterations": 1}),
@@ -75,18 +77,29 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     # The ladder of the paper's ablation: each rung adds one thing to the one before.
     "eosvos-10-single-lr": (
         "ablation: one learned rate, frozen batch norm, cross-entropy",
-        {"weights": "lite-single-lr", "box_propagation": False},
+        {"weights": "eosvos-lite-single-lr", **_WITHOUT_THE_LAST_BOX},
     ),
     "eosvos-10-neuron-lr": (
         "ablation: the same with a rate per neuron",
-        {"weights": "lite-neuron-lr", "box_propagation": False},
+        {"weights": "eosvos-lite-neuron-lr", **_WITHOUT_THE_LAST_BOX},
     ),
     "eosvos-10-gn-lovasz": (
         "ablation: the same with group norm and Lovász loss",
-        {"box_propagation": False},
+        {**_WITHOUT_THE_LAST_BOX},
     ),
-    "eosvos-10-boxprop": ("ablation: the same with box propagation", {}),
+    "eosvos-10-boxprop": ("ablation: the same, looking where the object was last", {}),
 }
+
+
+#: The rows of the paper's ablation with 10 steps (NeurIPS 2020, table 1), in its order.
+LADDER = (
+    "handcrafted-10",  # of vosbench_baselines
+    "eosvos-10-single-lr",
+    "eosvos-10-neuron-lr",
+    "eosvos-10-gn-lovasz",
+    "eosvos-10-boxprop",
+    "eosvos-10-ona",
+)
 
 
 def specs() -> Iterator[TrackerSpec]:

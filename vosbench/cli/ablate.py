@@ -1,0 +1,163 @@
+"""`vosbench ablate`: what each row of a ladder of trackers gains over the row above.
+
+A plugin that comes with a ladder of its own adds a command for it:
+
+    group.add_command(ladder_command("ablate", "The ladder of the paper.", rungs))
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vosbench.cli.options import data_root_option, load_plugins, plugin_options, results_option
+from vosbench.cli.run import options_of
+from vosbench.cli.running import add_running_options, interruptible, tell
+from vosbench.cli.tables import find_exporter, write_tables
+from vosbench.errors import RunError, UsageError
+
+if TYPE_CHECKING:
+    from vosbench.ablation import Rung, Step
+
+
+def ladder_command(
+    name: str, help: str, rungs: Callable[[], Sequence[Rung]] | None = None
+) -> click.Command:
+    """A command that tabulates a ladder of trackers.
+
+    Args:
+        name: of the command.
+        help: its help text.
+        rungs: gives the rows if `--rows` is not given; without it `--rows` must be given.
+    """
+
+    @click.command(name, help=help)
+    @click.option(
+        "--dataset", required=True, metavar="NAME", help="Dataset, or a folder in DAVIS layout."
+    )
+    @click.option(
+        "--rows", required=rungs is None, metavar="TRACKER,TRACKER+KEY=VALUE,...",
+        help="The rows from the first to the last" + ("." if rungs is None else ", if others."),
+    )  # fmt: skip
+    @click.option("--no-run", is_flag=True, help="Only tabulate the runs that are there.")
+    @click.option("--published", is_flag=True, help="Add the published ladder of e-OSVOS.")
+    @click.option(
+        "--measure", default="J&F", show_default=True, metavar="NAME",
+        help="J&F, J, F, J-Recall, J-Decay, ...",
+    )  # fmt: skip
+    @click.option("--mix", is_flag=True, help="Tabulate what is not comparable; footnotes say why.")
+    @click.option(
+        "--format", "format_name", default="text", show_default=True, metavar="NAME",
+        help="text, csv, json, markdown, latex, or one of a plugin.",
+    )  # fmt: skip
+    @click.option(
+        "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+        help="Write the table to a file.",
+    )  # fmt: skip
+    @results_option
+    @data_root_option
+    @plugin_options
+    def command(
+        rows: str | None,
+        published: bool,
+        measure: str,
+        mix: bool,
+        format_name: str,
+        output: Path | None,
+        **settings: Any,
+    ) -> None:
+        from vosbench.ablation import ablation_table, parse_rows, published_ladder
+
+        exporter = find_exporter(format_name)
+        ladder = parse_rows(rows) if rows is not None else list(rungs() if rungs else ())
+        title, steps = _climb(ladder, **settings)
+        scored = [step.scored for step in steps if step.scored is not None]
+        if not mix:
+            from vosbench.compare import require_comparable
+
+            require_comparable([found for found in scored if found.run.complete])
+        aligned = any(rung.published for rung in ladder)
+        if scored:
+            tables = [ablation_table(steps, title, measure, published=published and aligned)]
+            tables += [published_ladder()] if published and not aligned else []
+            write_tables(tables, exporter, output)
+        tell((step.name, step.scored, step.error) for step in steps)
+        if any(not found.run.complete for found in scored):
+            click.get_current_context().exit(RunError.exit_code)
+
+    return add_running_options(command)
+
+
+def _climb(
+    ladder: Sequence[Rung],
+    *,
+    dataset: str,
+    data_root: tuple[Path, ...],
+    options: tuple[str, ...],
+    sequences: tuple[str, ...],
+    limit: int | None,
+    no_run: bool,
+    results: Path,
+    seed: int,
+    python: str,
+    **settings: Any,
+) -> tuple[str, list[Step]]:
+    """The dataset's name and the steps."""
+    from vosbench.ablation import climb, look_up
+    from vosbench.config import data_roots
+    from vosbench.datasets.registry import open_dataset, select
+    from vosbench.runner import find_tracker
+
+    plugins = load_plugins()
+    specs = [find_tracker(plugins, rung.tracker, python) for rung in ladder]
+    common: dict[str, Any] = {
+        "results": results,
+        "options": options_of(specs, options),
+        "seed": seed,
+        "python": python,
+    }
+    if no_run:
+        if sequences or limit is not None:
+            raise UsageError("--no-run tabulates runs as they are: no --sequence, no --limit")
+        folder = dataset not in plugins.datasets and Path(dataset).is_dir()
+        stored = Path(dataset).resolve().name if folder else dataset
+        return stored, look_up(
+            plugins,
+            stored,
+            ladder,
+            open_data=lambda: open_dataset(dataset, plugins, data_roots(data_root)),
+            **common,
+        )
+    from vosbench.cli.progress import Display
+
+    data = open_dataset(dataset, plugins, data_roots(data_root))
+    part = select(data, sequences, limit)
+    with interruptible(), Display().live() as display:
+        steps = climb(
+            plugins,
+            data,
+            ladder,
+            sequences=[sequence.name for sequence in part.sequences],
+            progress=display,
+            **common,
+            **settings,
+        )
+    return data.name, steps
+
+
+ablate = ladder_command(
+    "ablate",
+    """Run a ladder of trackers, each adding one thing to the one before, and show what each gains.
+
+    What is measured already is not run again. A row is a tracker, with options as in the names of
+    runs.
+
+    \b
+    Examples:
+      vosbench ablate --dataset demo --rows copy-first,flow+preset=fast,flow
+      vosbench eosvos ablate --dataset davis17-val --published
+    """,
+)
