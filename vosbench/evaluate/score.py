@@ -112,6 +112,7 @@ class _Scorer:
         self.scored = {obj: frozenset(indices) for obj, indices in plan.items()}
         self.result = SequenceScores(video.name, identical=True)
         self.faults: dict[str, list[str]] = {}
+        self.unreadable: dict[str, str] = {}
         self.strange: dict[int, list[str]] = {}
 
     def find_masks(self, expected: int) -> bool:
@@ -130,8 +131,10 @@ class _Scorer:
         try:
             prediction = read_png_labels(path)
         except DatasetError as error:
-            fault = "missing" if not path.exists() else error.message
-            self.faults.setdefault(fault, []).append(name)
+            if path.exists():
+                self.unreadable[name] = error.message
+            else:
+                self.faults.setdefault("missing", []).append(name)
             return
         if prediction.shape != annotation.shape:
             size, expected = (f"{m.shape[1]}x{m.shape[0]}" for m in (prediction, annotation))
@@ -182,10 +185,10 @@ class _Scorer:
         """All values, or all problems."""
         result, name = self.result, self.video.name
         for fault, frames in self.faults.items():
-            if fault == "missing" or fault.startswith("of size"):
-                result.problems.append(f"{name}: {_list(frames)} {fault}, in {self.folder}")
-            else:
-                result.problems.append(f"{name}: {fault}")
+            result.problems.append(f"{name}: {_list(frames)} {fault}, in {self.folder}")
+        if self.unreadable:
+            first = next(iter(self.unreadable.values()))
+            result.problems.append(f"{name}: {_list([*self.unreadable])} unreadable: {first}")
         for largest, frames in self.strange.items():
             known = max(self.objects)
             text = f"{name}: {_list(frames)} with object id {largest}, where ids end at {known}"
