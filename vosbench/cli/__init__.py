@@ -17,6 +17,8 @@ COMMANDS = {
     "evaluate": ("vosbench.cli.evaluate:evaluate", "Score a run, or any folder of masks."),
     "compare": ("vosbench.cli.compare:compare", "Table of runs beside published numbers."),
     "report": ("vosbench.cli.report:report", "One HTML page to look at runs in."),
+    "sweep": ("vosbench.cli.sweep:sweep", "Scores and FPS over the values of one option."),
+    "ablate": ("vosbench.cli.ablate:ablate", "What each row of a ladder of trackers gains."),
     "show": ("vosbench.cli.show:show", "Overlays of a run as pictures or video."),
     "pack": ("vosbench.cli.pack:pack", "Submission archive for an evaluation server."),
     "datasets": ("vosbench.cli.datasets:datasets", "List, fetch and verify datasets."),
@@ -47,7 +49,7 @@ class VosbenchGroup(click.Group):
         rows = [(name, COMMANDS[name][1]) for name in names if name in COMMANDS]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
-        extra = [(n, c.get_short_help_str()) for n, c in self.commands.items()]
+        extra = [(n, c.get_short_help_str(limit=72)) for n, c in self.commands.items()]
         if extra:
             with formatter.section("Commands of plugins"):
                 formatter.write_dl(extra)
