@@ -93,7 +93,9 @@ def test_every_exit_code_is_documented():
 def commands(
     command: click.Command, parent: click.Context | None, name: str
 ) -> Iterator[click.Context]:
-    context = click.Context(command, parent, info_name=name, terminal_width=88)
+    context = click.Context(
+        command, parent, info_name=name, terminal_width=88, **command.context_settings
+    )
     yield context
     if isinstance(command, click.Group):
         for sub in command.list_commands(context):
