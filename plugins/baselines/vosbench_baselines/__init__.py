@@ -98,7 +98,7 @@ TRACKERS = (
             summary=f"e-OSVOS's network, parent-trained, {steps} steps at one searched rate.",
             options=(
                 *Settings.options(),
-                Option("rate", 1e-3, "the learning rate of all parameters (plain SGD)"),
+                Option("rate", 3e-3, "the learning rate of all parameters (plain SGD)"),
             ),
             capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
             # As eosvos-10-single-lr and eosvos-50: what differs is where rates come from.
