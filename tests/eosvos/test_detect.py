@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.functional import resize
 
-from vosbench_eosvos.detect import choose, paste
+from vosbench_eosvos.detect import choose, near, paste
 from vosbench_eosvos.model import Detections
 
 
@@ -24,15 +24,16 @@ LAST = (10.0, 10.0, 30.0, 30.0)
 
 def test_the_highest_score_wins_unless_continuity_is_asked_for():
     found = detections(FAR, NEAR)
-    assert choose(found, min_score=0.5) == 0
-    assert choose(found, min_score=0.5, previous=LAST) == 0
-    assert choose(found, min_score=0.5, previous=LAST, continuity=0.5) == 1
-    assert choose(found, min_score=0.5, previous=None, continuity=0.5) == 0
+    assert near(LAST, 0.0)(found.boxes, found.scores).argmax() == 0
+    assert near(LAST, 0.5)(found.boxes, found.scores).argmax() == 1
+    same = near(LAST, 2.0)(torch.tensor([LAST]), torch.tensor([0.25]))
+    assert same.tolist() == [2.25]
 
 
-def test_no_detection_is_good_enough():
+def test_the_best_detection_that_scores_enough_is_the_object():
     assert choose(detections(), min_score=0.5) is None
-    assert choose(detections((0.4, LAST)), min_score=0.5, previous=LAST, continuity=9.0) is None
+    assert choose(detections((0.4, LAST)), min_score=0.5) is None
+    assert choose(detections((0.4, LAST), FAR, NEAR), min_score=0.5) == 1
 
 
 edge = st.floats(-20, 120)

@@ -109,6 +109,18 @@ def test_degenerate_first_masks(draw, make_context, scene):
             assert not prediction.label_map().any()
 
 
+def test_continuity_moves_the_choice_towards_the_last_box(make_context, scene):
+    frames, masks = scene(2)
+    overlaps = []
+    for weight in (0, 100):
+        tracker = EosvosTracker(ctx := make_context(min_score=0.05, continuity=weight))
+        tracker.init(frames[0], {1: masks[0][1]}, ctx)
+        last = masks[0][1]
+        [found] = tracker.track(frames[1], {}, ctx).scores
+        overlaps.append((last & (found > 0)).sum() / (last | (found > 0)).sum())
+    assert overlaps[1] > max(0.6, overlaps[0])
+
+
 def test_an_object_that_is_not_found_is_empty_and_may_come_back(make_context, scene):
     frames, masks = scene(3)
     tracker = EosvosTracker(ctx := make_context(min_score=0.05))

@@ -10,26 +10,30 @@ from torchvision.ops import box_iou
 
 from vosbench.types import Scores
 from vosbench_eosvos.boxprop import Box
-from vosbench_eosvos.model import Detections
+from vosbench_eosvos.model import Detections, Rank
 
 
-def choose(
-    found: Detections, *, min_score: float, previous: Box | None = None, continuity: float = 0.0
-) -> int | None:
-    """Index of the detection that is the object, or None if there is none.
+def near(box: Box, weight: float) -> Rank:
+    """Rank detections by score + `weight` * overlap (IoU) with the object's last `box`.
 
-    The highest score wins, as in the paper. With `continuity` > 0 the overlap (IoU, times
-    `continuity`) with the object's `previous` box is added to the score of each detection that
-    reaches `min_score`.
+    The paper takes the highest score, which is `weight` 0. What is gained by looking at the last
+    box: `benchmarks/finetune.md`.
+    """
+
+    def worth(boxes: Tensor, scores: Tensor) -> Tensor:
+        overlap: Tensor = box_iou(boxes, torch.tensor([box], device=boxes.device))[:, 0]
+        return scores + weight * overlap
+
+    return worth
+
+
+def choose(found: Detections, *, min_score: float) -> int | None:
+    """Index of the detection that is the object: the best one that scores at least `min_score`.
+
+    None if there is none.
     """
     fair = torch.where(found.scores >= min_score)[0]
-    if not len(fair):
-        return None
-    worth = found.scores[fair]
-    if previous is not None and continuity > 0:
-        last = torch.tensor([previous], device=found.boxes.device)
-        worth = worth + continuity * box_iou(found.boxes[fair], last)[:, 0]
-    return int(fair[worth.argmax()])
+    return int(fair[0]) if len(fair) else None
 
 
 def paste(logits: Tensor, box: Tensor, size: tuple[int, int]) -> Scores:

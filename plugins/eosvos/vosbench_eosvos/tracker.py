@@ -21,7 +21,7 @@ from torch.func import functional_call
 from vosbench.types import Context, Frame, Image, LabelMap, Mask, Prediction, Scores, Targets
 from vosbench_eosvos.augment import random_copy
 from vosbench_eosvos.boxprop import Box, propagate, tight_box
-from vosbench_eosvos.detect import choose, paste
+from vosbench_eosvos.detect import choose, near, paste
 from vosbench_eosvos.finetune import (
     Example,
     Params,
@@ -38,9 +38,6 @@ from vosbench_eosvos.weights import find_weights
 
 # What a seed is for, so that no two draws share one.
 _FINE_TUNING, _TRANSFORMS, _PROPAGATION, _ONLINE = range(4)
-
-#: Detections among which `continuity` may choose; without it only the best one gets a mask.
-_CANDIDATES = 5
 
 
 @dataclass
@@ -85,6 +82,7 @@ class EosvosTracker:
             learned.config,
             pre_nms=(learned.config.pre_nms[0], max(kept, learned.config.pre_nms[1])),
             post_nms=(learned.config.post_nms[0], kept),
+            min_score=self.settings.min_score,
         )
         self.device = torch.device(ctx.device)
         self.learned = replace(
@@ -199,8 +197,9 @@ class EosvosTracker:
         """Probabilities (H, W) of one object at native size."""
         assert self._features is not None
         size = self._features.size
-        continuity = self.settings.continuity
-        options: dict[str, object] = {"max_detections": _CANDIDATES if continuity > 0 else 1}
+        options: dict[str, object] = {"max_detections": 1}
+        if self.settings.continuity > 0:
+            options["rank"] = near(state.box, self.settings.continuity)
         if self.settings.box_propagation:
             generator = torch.Generator().manual_seed(
                 derive_seed(seed, _PROPAGATION, identity, frame.index)
@@ -209,12 +208,7 @@ class EosvosTracker:
             options["proposals"] = [boxes.to(self.device)]
         found: Detections
         [found] = functional_call(self.model, dict(state.params), (self._features,), options)
-        best = choose(
-            found,
-            min_score=self.settings.min_score,
-            previous=state.box,
-            continuity=continuity,
-        )
+        best = choose(found, min_score=self.settings.min_score)
         if best is None:
             state.score, state.probabilities = 0.0, None
             return np.zeros(frame.size, np.float32)

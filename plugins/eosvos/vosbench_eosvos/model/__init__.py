@@ -6,6 +6,7 @@ from vosbench_eosvos.model.config import CONFIGS, ModelConfig, get_config
 from vosbench_eosvos.model.mask_rcnn import (
     Detections,
     MaskRCNN,
+    Rank,
     Target,
     jitter_boxes,
     learnable_parameters,
@@ -16,6 +17,7 @@ __all__ = [
     "Detections",
     "MaskRCNN",
     "ModelConfig",
+    "Rank",
     "StageOutputs",
     "Target",
     "build_model",

@@ -22,7 +22,7 @@ never changes can be computed once:
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, cast, overload
 
@@ -44,6 +44,9 @@ from vosbench_eosvos.model.config import ModelConfig
 from vosbench_eosvos.model.norm import GroupNorm
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
 
+#: Boxes (n, 4) and scores (n,) -> worth (n,).
+Rank = Callable[[Tensor, Tensor], Tensor]
+
 
 class Target(TypedDict):
     """The objects of one image; everything else in it is background.
@@ -62,7 +65,8 @@ class Detections:
 
     Attributes:
         boxes: (D, 4) float32, inside the image.
-        scores: (D,) probability of being the object, descending, >= config.min_score.
+        scores: (D,) probability of being the object, >= config.min_score; descending, unless
+            `rank` orders otherwise.
         mask_logits: (D, 2 * mask_window, 2 * mask_window) inside the box, 0 is one half.
     """
 
@@ -176,6 +180,7 @@ class MaskRCNN(nn.Module):
         *,
         proposals: Sequence[Tensor] | None = None,
         max_detections: int | None = None,
+        rank: Rank | None = None,
     ) -> list[Detections]: ...
     @overload
     def forward(
@@ -191,6 +196,7 @@ class MaskRCNN(nn.Module):
         *,
         proposals: Sequence[Tensor] | None = None,
         max_detections: int | None = None,
+        rank: Rank | None = None,
         stop: int | None = None,
     ) -> list[Detections] | dict[str, Tensor] | StageOutputs:
         """Losses with `targets`, detections without, the first `stop` backbone stages with `stop`.
@@ -204,6 +210,8 @@ class MaskRCNN(nn.Module):
             proposals: further boxes (n, 4) an image to consider besides the RPN's (box
                 propagation).
             max_detections: return at most so many an image (the mask head runs on these only).
+            rank: what detections are worth, from their boxes (n, 4) and scores (n,); suppression
+                and order go by it instead of the score.
             stop: number of backbone stages to run.
 
         Returns:
@@ -223,7 +231,7 @@ class MaskRCNN(nn.Module):
             pyramid = self._pyramid(outputs)
             if targets is not None:
                 return self._losses(pyramid, outputs.size, targets)
-            return self._detect(pyramid, outputs.size, proposals, max_detections)
+            return self._detect(pyramid, outputs.size, proposals, max_detections, rank)
 
     def _pyramid(self, outputs: StageOutputs) -> dict[int, Tensor]:
         """Level -> (B, C, H / 2**level, W / 2**level) for levels 2 to 6."""
@@ -317,6 +325,7 @@ class MaskRCNN(nn.Module):
         size: tuple[int, int],
         proposals: Sequence[Tensor] | None,
         max_detections: int | None,
+        rank: Rank | None,
     ) -> list[Detections]:
         limit = self.config.max_detections if max_detections is None else max_detections
         found, _ = self._propose(pyramid, size)
@@ -335,7 +344,8 @@ class MaskRCNN(nn.Module):
         ):
             fair = (scores >= self.config.min_score) & (boxes[:, 2:] - boxes[:, :2] >= 1).all(1)
             boxes, scores = boxes[fair], scores[fair]
-            keep = nms(boxes, scores, self.config.box_nms)[:limit]
+            worth = scores if rank is None else rank(boxes, scores)
+            keep = nms(boxes, worth, self.config.box_nms)[:limit]
             kept.append((boxes[keep], scores[keep]))
         boxes = torch.cat([b for b, _ in kept])
         logits = self._mask_head(table, _image_index([b for b, _ in kept]), boxes)
