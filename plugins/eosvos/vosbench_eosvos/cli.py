@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @click.group()
 def eosvos() -> None:
-    """Train e-OSVOS: pre-training, meta-training, validation; and its ablation."""
+    """Train e-OSVOS, validate it, run its ablation."""
 
 
 def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
