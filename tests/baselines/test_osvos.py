@@ -11,7 +11,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from vosbench.cli import main
+from vosbench.datasets.registry import open_dataset
 from vosbench.errors import RunError, UsageError
+from vosbench.frames import Clip
 from vosbench.plugins import Plugins
 from vosbench.session import Session, make_tracker
 from vosbench.testing import check_tracker, conformance_cases, make_context, moving_discs
@@ -25,6 +27,7 @@ from vosbench_baselines.osvos.fine_tune import (
 from vosbench_baselines.osvos.loss import balanced_cross_entropy, deep_loss
 from vosbench_baselines.osvos.network import OsvosNet, Outputs, load_weights, save_weights
 from vosbench_baselines.osvos.parent import ParentSettings, ParentTraining
+from vosbench_baselines.search_lr import thinned
 from vosbench_eosvos.training.augmentation import ViewSettings
 from vosbench_eosvos.training.data import load_corpus, photo_sources
 
@@ -194,6 +197,21 @@ class TestTracker:
         ctx = make_context(spec, tmp_path, options={"weights": "nowhere"})
         with pytest.raises(UsageError, match="nowhere"):
             make_tracker(spec, ctx)
+
+
+def test_shipped_weights_beat_copying_the_first_mask_on_real_video(
+    spec, track, overlap, davis_root
+):
+    plugins = Plugins()
+    whole = open_dataset("davis16-dev", plugins, (davis_root.parent,)).sequence("dog-agility")
+    video = thinned(whole, 8)
+    scores = {}
+    for tracker, options in ((spec, {"short_side": "240"}), (plugins.tracker("copy-first"), {})):
+        outputs = track(tracker, Clip.of(video), **options)
+        scores[tracker.name] = np.mean(
+            [overlap(outputs[i], video.labels(i), 1) for i in range(1, len(outputs))]
+        )
+    assert scores["osvos-10"] > scores["copy-first"] + 0.3
 
 
 @pytest.fixture

@@ -20,7 +20,7 @@ _CPU = Capabilities(devices=("cpu",))
 _OSVOS_OPTIONS = (
     Option("weights", "osvos-lite", "the parent: shipped weights by name, or a safetensors file"),
     Option("iterations", 50, "fine-tuning steps on an object's first frame"),
-    Option("rate", 1e-3, "learning rate of fine-tuning (SGD with momentum 0.9)"),
+    Option("rate", 1e-2, "learning rate of fine-tuning (SGD with momentum 0.9)"),
     Option("transforms", 8, "transformed copies of the first frame that steps cycle through"),
     Option("short_side", 480, "shrink larger frames to this short side; 0 keeps native size"),
     Option("bf16", True, "convolutions in bfloat16 where the processor has it"),
@@ -84,7 +84,7 @@ TRACKERS = (
             *_OSVOS_OPTIONS,
             Option("online_every", 5, "frames between two adaptations"),
             Option("online_iterations", 10, "steps of an adaptation"),
-            Option("online_rate", 1e-3, "learning rate of an adaptation"),
+            Option("online_rate", 1e-2, "learning rate of an adaptation"),
             Option("positive", 0.97, "probability above which a pixel is taken for the object"),
             Option("negative", 220.0, "pixels from the last mask beyond which it is background"),
         ),
