@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import sys
 from typing import Any
 
 import click
@@ -84,6 +83,3 @@ def main() -> None:
       vosbench compare --dataset demo
     """
 
-
-if __name__ == "__main__":
-    sys.exit(main())
