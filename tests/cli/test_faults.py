@@ -436,7 +436,8 @@ MASKS = (
         "a mask that cannot be decoded, and one of another size",
         "evaluate --masks masks --dataset data",
         6,
-        "discs: masks/discs/00001.png cannot be decoded as a PNG: Truncated File Read",
+        "discs: 1 frame (00001) unreadable: masks/discs/00001.png cannot be decoded as a PNG: "
+        "Truncated File Read",
         "discs: 1 frame (00002) of size 10x10 instead of 64x48, in masks/discs",
         masks(cut(M / "discs/00001.png", 60), picture(M / "discs/00002.png", GREY[:10, :10])),
     ),
@@ -444,7 +445,8 @@ MASKS = (
         "a mask in colours, and one with an object id that nobody gave",
         "evaluate --masks masks --dataset data",
         6,
-        "more: masks/more/00001.png holds colours (mode RGB), not object ids",
+        "more: 1 frame (00001) unreadable: masks/more/00001.png holds colours (mode RGB), not "
+        "object ids",
         "more: 1 frame (00002) with object id 77, where ids end at 1",
         masks(
             picture(M / "more/00001.png", np.zeros((48, 64, 3), np.uint8)),
