@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from vosbench.datasets.reading import read_image, read_labels
 from vosbench.errors import UsageError
 from vosbench.testing import check_tracker, conformance_cases
 from vosbench.types import Frame
@@ -185,6 +186,20 @@ def test_the_run_records_which_weights_it_used(make_context, tiny_weights):
     ctx.on_file = lambda path, digest: used.append((path, len(digest)))
     EosvosTracker(ctx)
     assert used == [(tiny_weights, 64)]
+
+
+def test_shipped_weights_follow_a_real_object(davis_root, make_context):
+    """On a sequence that no training saw. J there is above .9 at full size."""
+    names = ["00000", "00020", "00040"]
+    folder = davis_root / "JPEGImages/480p/car-turn"
+    frames = [Frame(read_image(folder / f"{n}.jpg"), i, n) for i, n in enumerate(names)]
+    folder = davis_root / "Annotations/480p/car-turn"
+    masks = [read_labels(folder / f"{n}.png", binary=True) > 0 for n in names]
+    ctx = make_context(weights="eosvos-lite", iterations=3, short_side=240)
+    predictions = track(ctx, frames, {1: masks[0]})
+    for prediction, mask in zip(predictions, masks[1:], strict=True):
+        found = prediction.label_map() > 0
+        assert (found & mask).sum() / (found | mask).sum() > 0.75
 
 
 @pytest.mark.parametrize("case", conformance_cases(), ids=str)
