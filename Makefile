@@ -15,12 +15,12 @@ $(READY): pyproject.toml
 	@touch $(READY)
 
 demo: $(READY)  ## run trackers on the embedded dataset and show the table
-	$(BIN)/vosbench run --tracker copy-first --tracker flow --dataset demo
+	$(BIN)/vosbench run --tracker copy-first --tracker flow --tracker eosvos-10 --dataset demo
 	$(BIN)/vosbench compare --dataset demo
-	$(BIN)/vosbench show --dataset demo --tracker flow
+	$(BIN)/vosbench show --dataset demo --tracker eosvos-10
 
 test: $(READY)  ## all tests, on both cores
-	$(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
 
 lint: $(READY)
 	$(BIN)/ruff format --check .
@@ -28,7 +28,7 @@ lint: $(READY)
 	$(BIN)/mypy
 
 docs: $(READY)  ## build the documentation site into site/
-	$(BIN)/mkdocs build --strict
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 clean:
 	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache

@@ -84,7 +84,7 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
         {"weights": "eosvos-lite-neuron-lr", **_WITHOUT_THE_LAST_BOX},
     ),
     "eosvos-10-gn-lovasz": (
-        "ablation: the same with group norm and Lovász loss",
+        "ablation: the same with Lovász loss (group norm in pyramid and heads only)",
         {**_WITHOUT_THE_LAST_BOX},
     ),
     "eosvos-10-boxprop": ("ablation: the same, looking where the object was last", {}),
