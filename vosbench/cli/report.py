@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from vosbench.cli.options import data_root_option, load_plugins, plugin_options, results_option
+from vosbench.published import DATASETS
 
 
 @click.command(short_help="One HTML page to look at runs in.")
@@ -74,7 +75,8 @@ def report(
     runs = [compare.score_run(run, open_data) for run in chosen]
     if not mix:
         compare.require_comparable(runs)
-    numbers, notes = (None, ()) if no_published else compare.beside(stored, runs)
+    known = stored in DATASETS and not no_published
+    numbers, notes = compare.beside(stored, runs) if known else (None, ())
     names = list(dict.fromkeys(s for run in chosen for s in run.record.sequences))
     data, shown = None, dict[str, int]()
     if sequence_frames:

@@ -112,6 +112,7 @@ def overview(material: Material, main: Table) -> dict[str, Any]:
         "dataset": material.name,
         "runs": [scored.name for scored in runs],
         "sequences": names,
+        "best": _best(runs),
         "pictures": [name in material.shown for name in names],
         "heat": heat,
         "time": {m: _over_time(runs, m) for m in _TIME} if measures else {},
@@ -259,6 +260,11 @@ def _plane(main: Table, own: int) -> dict[str, list[dict[str, Any]]]:
             for row in rows
         ]
     return planes
+
+
+def _best(runs: Sequence[ScoredRun]) -> int | None:
+    scores = {number: s.scores()["J&F"] for number, s in enumerate(runs) if "J&F" in s.scores()}
+    return max(scores, key=lambda number: scores[number]) if scores else None
 
 
 def _worst(runs: Sequence[ScoredRun]) -> list[dict[str, Any]]:

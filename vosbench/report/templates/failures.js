@@ -1,7 +1,8 @@
 // The worst frames as cards, and the objects that were lost for good.
 
 const CARDS = 12;
-const failures = { run: null, count: CARDS };
+/** run: whose failures are shown, null for all; at first those of the best tracker. */
+const failures = { run: overview.best, count: CARDS };
 
 const waiting = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
@@ -65,7 +66,7 @@ function setUpFailures() {
   const showLost = lostTable($("lost"));
   const show = () => { showWorst(); showLost(); };
   const select = $("failure-tracker");
-  options(select, ["all", ...overview.runs]);
+  options(select, ["all", ...overview.runs], failures.run == null ? 0 : failures.run + 1);
   select.parentElement.hidden = overview.runs.length < 2;
   select.addEventListener("change", () => {
     failures.run = select.selectedIndex ? select.selectedIndex - 1 : null;

@@ -38,9 +38,8 @@ function stroke(run) {
   return makeSvg("svg", { width: 26, height: 10, "aria-hidden": "true" }, line);
 }
 
-function legend(box) {
-  const entries = overview.runs.map((name, run) => make("span", {}, stroke(run), name));
-  box.replaceChildren(...entries);
+function legend(box, runs = overview.runs.keys()) {
+  box.replaceChildren(...[...runs].map((run) => make("span", {}, stroke(run), overview.runs[run])));
 }
 
 const recentPages = new Map();

@@ -46,8 +46,8 @@ function planePoint(point, [cx, cy], measure) {
   makeSvg("circle", { cx, cy, r: 12, fill: "transparent" }), shape);
 }
 
-/** Names beside their points: own runs first, each where it covers least; a published name that
- * would cover others is left out (the pointer shows it). */
+/** Names beside their points, own runs first, each where it covers least. One that would cover others
+ * is left out: the pointer shows it, and the legend has the own runs. */
 function placeLabels(group, points, at, right, base) {
   const taken = at.map(([x, y]) => [x - 5, y - 5, x + 5, y + 5]);
   const order = points.map((_, i) => i).sort((a, b) =>
@@ -67,10 +67,10 @@ function placeLabels(group, points, at, right, base) {
         const covered = taken.reduce((sum, other, k) => sum + (k === i ? 0 : overlap(box, other)), 0);
         const outside = width * height - overlap(box, [MARGIN.left, 0, right, base]);
         const cost = 3 * covered + 6 * outside + 2 * distance;
-        if (!best || cost < best.cost) best = { cost, box, distance, clean: covered + outside < 12 };
+        if (!best || cost < best.cost) best = { cost, box, distance, clean: covered + outside < 30 };
       }
     }
-    if (!own && !best.clean) {
+    if (!best.clean) {
       text.remove();
       continue;
     }
@@ -97,13 +97,11 @@ function showPlane() {
   let measure = known[0];
   const redraw = drawn($("plane"), (width, height) => plane(width, height, overview.plane[measure], measure));
   chooseMeasure($("plane-measure"), known, (chosen) => { measure = chosen; redraw(); });
-  const kinds = [["own-point", "run here"], ["other-point", "published, other hardware"]];
-  const some = overview.plane[measure].some((p) => p.run == null) ? kinds : [];
-  $("plane-legend").replaceChildren(...some.map(([kind, text]) => {
-    const shape = kind === "own-point" ? makeSvg("circle", { class: `${kind} s0`, cx: 6, cy: 6, r: 4 })
-      : makeSvg("rect", { class: kind, x: 3, y: 3, width: 6, height: 6 });
-    return make("span", {}, makeSvg("svg", { width: 12, height: 12, "aria-hidden": "true" }, shape), text);
-  }));
+  $("plane-legend").replaceChildren(...overview.runs.map((name, run) => make("span", {}, swatch(run), name)));
+  if (overview.plane[measure].every((p) => p.run != null)) return;
+  const square = makeSvg("rect", { class: "other-point", x: 3, y: 3, width: 6, height: 6 });
+  const key = makeSvg("svg", { width: 12, height: 12, "aria-hidden": "true" }, square);
+  $("plane-legend").append(make("span", {}, key, "published, other hardware"));
 }
 
 function showDecay() {

@@ -59,6 +59,7 @@ function heatTable(table) {
   const foot = make("tr", {}, make("th", { scope: "row" }, "mean"));
   overview.runs.forEach(() => foot.append(make("td")));
   table.append(make("thead", {}, head), body, make("tfoot", {}, foot));
+  table.style.setProperty("--runs", overview.runs.length);
   makeSortable(table);
   const rows = [...body.rows];
   return (measure) => {

@@ -1,8 +1,11 @@
 // One sequence: its frames as each tracker sees them, and the curves of its scores.
 
+/** Trackers shown from the start; of more only the best is. */
+const SHOWN = 4;
+
 const viewer = {
   number: 0, page: null, images: [], place: 0, timer: 0,
-  active: new Set(overview.runs.map((_, run) => run).slice(0, 2)),
+  active: new Set(overview.runs.length <= SHOWN ? overview.runs.keys() : [overview.best ?? 0]),
   view: "prediction", contour: false, object: null, measure: "J", redraw: null,
 };
 
@@ -85,6 +88,7 @@ let markCurve = null;
 
 function drawCurves(width, height) {
   const { page, measure } = viewer;
+  legend($("curve-legend"), [...viewer.active].sort((a, b) => a - b));
   const count = page.frames.length;
   const xs = page.frames.map((_, i) => i);
   const lines = overview.runs.flatMap((_, run) => (viewer.active.has(run)
@@ -188,7 +192,6 @@ function setUpViewer() {
     viewer.measure = ["J", "F"][$("curve-measure").selectedIndex];
     viewer.redraw();
   });
-  legend($("curve-legend"));
   openSequence(0);
 }
 

@@ -1,0 +1,100 @@
+"""`vosbench report`: what goes into the file, and when it refuses."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from vosbench.cli import main
+
+
+def blocks(path: Path) -> list[Any]:
+    """The JSON in the page: the overview, then the sequences."""
+    text = path.read_text(encoding="utf-8")
+    found = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
+    return [json.loads(block) for block in found]
+
+
+def invoke(*arguments: str) -> Any:
+    return CliRunner().invoke(main, ["report", *arguments])
+
+
+def test_only_the_sequences_asked_for_get_pictures(report):
+    overview, *pages = blocks(report("--sequence", "cat", "--sequence-frames", "3"))
+    assert [len(page["shown"]) > 0 for page in pages] == overview["pictures"]
+    assert overview["pictures"] == [name == "cat" for name in overview["sequences"]]
+
+
+def test_pictures_hold_the_worst_frame_of_each_run(report):
+    overview, *pages = blocks(report("--sequence-frames", "2"))
+    by_name = {page["name"]: page for page in pages}
+    for entry in overview["worst"]:
+        page = by_name[entry["sequence"]]
+        assert page["frames"].index(entry["frame"]) in page["shown"]
+
+
+def test_scores_are_those_of_the_evaluation(report, results):
+    overview, *_ = blocks(report())
+    stored = json.loads((results / "toys" / "poor" / "scores" / "scores.json").read_text())
+    place = overview["runs"].index("poor")
+    for name, values in zip(overview["sequences"], overview["heat"]["J"], strict=True):
+        expected = stored["per_sequence"][name]["J"]
+        assert values[place] == pytest.approx(expected, abs=1e-5)
+
+
+def test_few_pictures_go_to_the_sequences_tracked_worst(report):
+    overview, *_ = blocks(report("--pictures", "8", "--sequence-frames", "8"))
+    means = [sum(values) for values in overview["heat"]["J&F"]]
+    assert overview["pictures"] == [mean == min(means) for mean in means]
+
+
+def test_no_text_from_outside_is_markup(report):
+    text = report().read_text(encoding="utf-8")
+    assert "<img" not in text and "document.title='broken'</script>" not in text
+    assert html.escape("<b>slow</b>") in text
+
+
+def test_without_the_dataset_stored_scores_are_shown(results, tmp_path):
+    output = tmp_path / "report.html"
+    invoke("--results", str(results), "--output", str(output))  # nothing scored: may fail
+    result = invoke("--dataset", "toys", "--results", str(results), "--output", str(output))
+    assert result.exit_code == 0, result.output
+    assert "no pictures:" in result.output
+    overview, *pages = blocks(output)
+    assert overview["heat"]["J"] and not any(page["shown"] for page in pages)
+
+
+def test_the_same_runs_give_the_same_bytes(report):
+    assert report().read_bytes() == report().read_bytes()
+
+
+def test_runs_over_other_sequences_are_refused_and_shown_by_mix(results, toys, tmp_path):
+    copied = tmp_path / "results"
+    shutil.copytree(results, copied)
+    path = copied / "toys" / "poor" / "run.json"
+    record = json.loads(path.read_text())
+    record["status"] = "partial"
+    path.write_text(json.dumps(record))
+    options = ["--dataset", str(toys.root), "--results", str(copied)]
+    options += ["--output", str(tmp_path / "report.html")]
+    result = invoke(*options)
+    assert result.exit_code == 5 and "poor" in result.output
+    assert not (tmp_path / "report.html").exists()
+    assert invoke(*options, "--mix").exit_code == 0
+
+
+def test_an_unknown_sequence_is_named(results, toys, tmp_path):
+    result = invoke("--dataset", str(toys.root), "--results", str(results), "--sequence", "cta")
+    assert result.exit_code == 3 and "cta" in result.output
+
+
+def test_without_runs_it_says_how_to_make_one(tmp_path):
+    result = invoke("--results", str(tmp_path))
+    assert result.exit_code == 2 and "vosbench run" in result.output
