@@ -199,7 +199,7 @@ def main() -> None:
         largest = list(sets.values())[-1]
         print(f"\nbudget: {BUDGET_MS:.2f} ms (a twentieth of davis2017-evaluation)")
         print(f"peak memory of an evaluating process: {peak_memory(largest):.0f} MB")
-        one, two = scaling(sets["drawn, 3 objects"], 15)
+        one, two = scaling(sets["drawn, 3 objects"], 300)
         print(f"wall time with --jobs 1: {one:.2f} s, with --jobs 2: {two:.2f} s")
 
 

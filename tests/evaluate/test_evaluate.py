@@ -30,7 +30,10 @@ def dataset(dataset_folder: Path) -> Dataset:
     return folder_layout.load(dataset_folder)
 
 
-def test_scores_are_the_same_with_several_processes(dataset: Dataset, write_masks: Write) -> None:
+def test_scores_are_the_same_with_several_processes(
+    dataset: Dataset, write_masks: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vosbench.evaluate._WORTH", 1)
     masks = write_masks("masks")
     seen: list[str] = []
     one = evaluate(dataset, masks, progress=lambda name, frames: seen.append(f"{name}:{frames}"))
@@ -154,8 +157,13 @@ def broken(annotation, prediction):
 
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_metric_of_a_plugin_file(
-    jobs: int, dataset: Dataset, write_masks: Write, tmp_path: Path
+    jobs: int,
+    dataset: Dataset,
+    write_masks: Write,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("vosbench.evaluate._WORTH", 1)
     (tmp_path / "measures.py").write_text(METRIC)
     module = load_file(tmp_path / "measures.py")
     spec = MetricSpec(name="False-Alarms", function=module.false_alarms, summary="pixels")

@@ -30,6 +30,7 @@ __all__ = ["Evaluation", "Progress", "evaluate", "evaluate_all"]
 Progress = Callable[[str, int], None]
 
 _PLUGIN_PREFIX = "vosbench_plugin_"
+_WORTH = 1000  # objects times frames for which a process is worth its start of about a second
 
 
 def __getattr__(name: str) -> Any:
@@ -53,7 +54,7 @@ def evaluate(
     Args:
         dataset: what is scored: all of its sequences, see `vosbench.datasets.registry.select`.
         protocol: one of `vosbench.metrics.protocols.PROTOCOLS`; the dataset's own by default.
-        jobs: processes at once.
+        jobs: processes at once, at most; small datasets are done by fewer.
         metrics: measures besides J and F.
 
     Raises:
@@ -125,19 +126,21 @@ def _scores(
     metrics: Sequence[MetricSpec],
 ) -> Iterator[tuple[Video, list[SequenceScores]]]:
     """Each sequence with its scores, in the order in which they are done."""
-    if jobs <= 1 or len(videos) == 1:
+    work = {v.name: len(v.annotations) * len(v.objects) * len(folders) for v in videos}
+    jobs = min(jobs, len(videos), sum(work.values()) // _WORTH)
+    if jobs <= 1:
         for video in videos:
             yield video, score_sequence(video, folders, protocol, metrics)
         return
     # The longest first, so that no process is left with a long one at the end.
-    videos = sorted(videos, key=lambda v: len(v.annotations) * len(v.objects), reverse=True)
+    videos = sorted(videos, key=lambda v: work[v.name], reverse=True)
     files = [
         module.__file__
         for name, module in sys.modules.items()
         if metrics and name.startswith(_PLUGIN_PREFIX) and module.__file__
     ]
     with ProcessPoolExecutor(
-        min(jobs, len(videos)),
+        jobs,
         mp_context=multiprocessing.get_context("spawn"),
         initializer=_load_plugin_files,
         initargs=(files,),
