@@ -203,6 +203,8 @@ def test_the_page_is_never_wider_than_the_screen(page, width):
     page.execute_script("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     wait(page, lambda: one(page, "#decay svg").size["width"] < width)
     assert page.execute_script("return document.documentElement.scrollWidth") <= width
+    for label in page.find_elements(By.CSS_SELECTOR, "#results tbody th, #heat tbody th"):
+        assert 90 < label.size["width"] < width
 
 
 def test_dark_follows_the_system(page):

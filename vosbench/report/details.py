@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vosbench.compare import ScoredRun
+from vosbench.compare import FPS, ScoredRun
 from vosbench.store import Timing
 
 #: Name and value; the value is text from anywhere.
@@ -79,8 +79,8 @@ def _time(timing: Timing, derived: bool) -> list[Fact]:
         ("frame, median", f"{1000 * timing.frame_median:.3g} ms"),
         ("frame, 95th percentile", f"{1000 * timing.frame_p95:.3g} ms"),
         ("update, median", f"{timing.update_seconds:.3g} s" if timing.update_seconds else ""),
-        ("frames per second, all included", f"{timing.fps:.3g}"),
-        ("object-frames per second", f"{timing.object_fps:.3g}"),
+        ("frames per second, all included", FPS.text(timing.fps)),
+        ("object-frames per second", FPS.text(timing.object_fps)),
         ("peak memory", _bytes(timing.peak_memory_bytes)),
         ("peak memory of the accelerator", _bytes(timing.peak_device_memory_bytes)),
         ("origin", "one run gave several answers, its time was shared out" if derived else ""),

@@ -66,8 +66,12 @@ function placeLabels(group, points, at, right, base) {
         const box = [left, top, left + width, top + height];
         const covered = taken.reduce((sum, other, k) => sum + (k === i ? 0 : overlap(box, other)), 0);
         const outside = width * height - overlap(box, [MARGIN.left, 0, right, base]);
-        const cost = 3 * covered + 6 * outside + 2 * distance;
-        if (!best || cost < best.cost) best = { cost, box, distance, clean: covered + outside < 30 };
+        // A name about as near to another point as to its own is read as that one's.
+        const near = distanceTo(box, at[i]) + 4;
+        const misread = at.some((point, k) => k !== i && distanceTo(box, point) <= near);
+        const cost = 3 * covered + 6 * outside + 2 * distance + 60 * misread;
+        const clean = covered + outside < 30 && (own || !misread);
+        if (!best || cost < best.cost) best = { cost, box, distance, clean };
       }
     }
     if (!best.clean) {
@@ -82,6 +86,10 @@ function placeLabels(group, points, at, right, base) {
       group.append(makeSvg("line", { class: "leader", x1: at[i][0], y1: at[i][1], x2: x, y2: y }));
     }
   }
+}
+
+function distanceTo(box, [x, y]) {
+  return Math.hypot(Math.max(box[0] - x, 0, x - box[2]), Math.max(box[1] - y, 0, y - box[3]));
 }
 
 function overlap(a, b) {
