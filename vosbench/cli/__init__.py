@@ -82,4 +82,3 @@ def main() -> None:
       vosbench run --tracker copy-first --dataset demo
       vosbench compare --dataset demo
     """
-
