@@ -133,11 +133,6 @@ class Plugins:
         """Plugins that could not be loaded (disabled ones are not broken)."""
         return [info for info in self.infos if info.problem not in ("", "disabled")]
 
-    def register_commands(self, cli: click.Group) -> None:
-        """Add every plugin's commands to `cli`."""
-        for name, command in self.commands.items():
-            cli.add_command(command, name)
-
     def _add(self, info: PluginInfo, load: Callable[[], Any]) -> None:
         self.infos.append(info)
         if info.name in self.disabled:

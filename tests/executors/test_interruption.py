@@ -48,7 +48,13 @@ def sound(go, masks):
 
 def start_and_wait(command, folder):
     """Start the command; gives the process and its worker in the midst of the second sequence."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen(
+        command,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        # A shell's background job ignores Ctrl-C, and so would what it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     wait_for((folder / "masks/bee/00001.png").exists, "the second sequence")
     (worker,) = psutil.Process(process.pid).children()
     assert (folder / "sequences/ant.json").exists()

@@ -31,27 +31,25 @@ COMMANDS = {
 class VosbenchGroup(click.Group):
     """A group whose built-in commands import on use and whose errors speak plainly."""
 
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        _add_plugin_commands(self)
-        return [*COMMANDS, *super().list_commands(ctx)]
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return [*COMMANDS, *load_plugins(tolerant=True).commands]
 
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
         if cmd_name in COMMANDS:
             module, _, attribute = COMMANDS[cmd_name][0].partition(":")
             command: click.Command = getattr(importlib.import_module(module), attribute)
             return command
-        _add_plugin_commands(self)
-        return super().get_command(ctx, cmd_name)
+        return load_plugins(tolerant=True).commands.get(cmd_name)
 
-    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        names = self.list_commands(ctx)
-        rows = [(name, COMMANDS[name][1]) for name in names if name in COMMANDS]
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
-        extra = [(n, c.get_short_help_str(limit=72)) for n, c in self.commands.items()]
+            formatter.write_dl([(name, text) for name, (_, text) in COMMANDS.items()])
+        extra = load_plugins(tolerant=True).commands
         if extra:
             with formatter.section("Commands of plugins"):
-                formatter.write_dl(extra)
+                formatter.write_dl(
+                    [(name, c.get_short_help_str(limit=72)) for name, c in extra.items()]
+                )
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
@@ -64,11 +62,6 @@ class VosbenchGroup(click.Group):
             if error.hint:
                 click.echo(error.hint, err=True)
             ctx.exit(error.exit_code)
-
-
-def _add_plugin_commands(group: VosbenchGroup) -> None:
-    if not group.commands:
-        load_plugins(tolerant=True).register_commands(group)
 
 
 @click.group(cls=VosbenchGroup, context_settings={"help_option_names": ["-h", "--help"]})

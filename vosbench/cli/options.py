@@ -30,6 +30,7 @@ def plugin_options(command: _Command) -> _Command:
         multiple=True,
         metavar="NAME",
         expose_value=False,
+        is_eager=True,  # so that --help after it knows the plugin's commands
         callback=_remember,
         help="Leave a plugin out. May be repeated.",
     )(command)
@@ -39,6 +40,7 @@ def plugin_options(command: _Command) -> _Command:
         metavar="FILE",
         type=click.Path(path_type=Path),
         expose_value=False,
+        is_eager=True,  # so that --help after it knows the plugin's commands
         callback=_remember,
         help="Load a plugin from a Python file. May be repeated.",
     )(command)

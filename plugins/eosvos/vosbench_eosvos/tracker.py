@@ -261,5 +261,5 @@ def mask_to_size(mask: Mask, size: tuple[int, int]) -> Mask:
         return mask
     share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
     threshold = min(0.5, float(share.max()))
-    inside: Mask = np.greater_equal(share, threshold)
+    inside: Mask = (share >= threshold) & (share > 0)
     return inside
