@@ -75,11 +75,11 @@ _steps_at = click.option(
 _stride = click.option("--stride", default=8, show_default=True, help="Score every n-th frame.")
 
 
-def _parse_steps(text: str) -> tuple[int, ...]:
+def _parse_steps(text: str, option: str = "--iterations") -> tuple[int, ...]:
     try:
         return tuple(sorted(int(t) for t in text.split(",")))
     except ValueError:
-        raise click.BadParameter(f"--iterations {text!r} is not a list like 1,10") from None
+        raise click.BadParameter(f"{option} {text!r} is not a list like 1,10") from None
 
 
 @eosvos.command()
@@ -161,7 +161,12 @@ def pretrain(
 @click.option("--start-rate", type=float, help="Every learning rate at first; default: searched.")
 @click.option("--steps", default=400, show_default=True)
 @click.option("--tasks", default=4, show_default=True, help="Tasks a step.")
-@click.option("--inner-steps", default=5, show_default=True)
+@click.option(
+    "--inner-steps",
+    default="5",
+    show_default=True,
+    help="Fine-tuning steps of a task; of several (1,3,5) each task draws one.",
+)
 @click.option("--rate", default=1.5e-4, show_default=True, help="Meta learning rate of theta0.")
 @click.option(
     "--rate-rate", default=0.08, show_default=True, help="Of lambda, in units of its first value."
@@ -185,7 +190,7 @@ def metatrain(
     start_rate: float | None,
     steps: int,
     tasks: int,
-    inner_steps: int,
+    inner_steps: str,
     rate: float,
     rate_rate: float,
     second_order: bool,
@@ -203,7 +208,7 @@ def metatrain(
         MetaSettings(
             steps=steps,
             tasks=tasks,
-            inner_steps=inner_steps,
+            inner_steps=_parse_steps(inner_steps, "--inner-steps"),
             rate=rate,
             rate_rate=rate_rate,
             second_order=second_order,

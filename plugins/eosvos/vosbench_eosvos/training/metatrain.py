@@ -37,7 +37,8 @@ class MetaSettings:
 
     Attributes:
         steps: meta steps. tasks: tasks a step.
-        inner_steps: SGD steps of the inner optimisation (the paper's T = 5).
+        inner_steps: SGD steps of the inner optimisation; each task draws one of these numbers. The
+            paper's T is 5; several make weights that are good after few steps and after many.
         rate: RAdam's learning rate for theta0. rate_rate: for lambda, in units of the initial
             learning rate; 0 keeps lambda fixed (the per-dataset fine-tuning of theta0).
         memory: RAdam's beta2. Its rectification holds steps back over the first 2 / (1 - memory)
@@ -53,7 +54,7 @@ class MetaSettings:
 
     steps: int = 400
     tasks: int = 4
-    inner_steps: int = 5
+    inner_steps: tuple[int, ...] = (5,)
     rate: float = 1.5e-4
     rate_rate: float = 0.08
     memory: float = 0.99
@@ -183,7 +184,7 @@ def search_rate(
             torch.manual_seed(seed)
             trial = LearnedOptimiser.create(model, "global", rate)
             trial.state = learned.state
-            result = solve_task(model, trial, task, settings.inner_steps)
+            result = solve_task(model, trial, task, max(settings.inner_steps))
             sums[i] += result.outer.sum() / tasks
     distributed.all_reduce_sum([sums])
     return {
@@ -284,13 +285,15 @@ class MetaTraining:
         values = torch.zeros(5 + len(LOSSES))
         for unit in distributed.own_units(count):
             seed = distributed.seed_unit(self.settings.seed, self.step, unit)
-            task = self._sampler.task(np.random.default_rng(seed))
+            random = np.random.default_rng(seed)
+            task = self._sampler.task(random)
+            steps = int(random.choice(self.settings.inner_steps))
             torch.manual_seed(seed)
             result = solve_task(
                 self.model,
                 self.learned,
                 task,
-                self.settings.inner_steps,
+                steps,
                 second_order=self.settings.second_order,
             )
             norm = float(torch.cat([g.reshape(-1) for g in result.theta.values()]).norm())
