@@ -105,6 +105,7 @@ TRACKERS = (
             settings={
                 "weights": "parent-lite",
                 "box_propagation": False,
+                "continuity": 0.0,
                 "iterations": steps,
                 "transforms": 0 if steps < 50 else 8,
             },
