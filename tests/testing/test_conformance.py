@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from vosbench.cli import main
 from vosbench.errors import PluginError, UsageError
 from vosbench.specs import Capabilities, Option, TrackerSpec
 from vosbench.testing import check_tracker, conformance_cases, moving_discs
@@ -220,81 +218,3 @@ def test_sequences_are_the_same_every_time_and_textured():
     altered = one.altered_after(1)
     assert np.array_equal(altered.images[:2], one.images[:2])
     assert all((altered.images[i] != one.images[i]).mean() > 0.9 for i in (2, 3))
-
-
-PLUGIN = """
-import numpy as np
-from vosbench import Prediction, TrackerSpec, hookimpl
-
-class Still:
-    def __init__(self, ctx): pass
-    def init(self, frame, targets, ctx):
-        self.labels = np.zeros(frame.size, np.uint8)
-        self.add(targets)
-    def add(self, targets):
-        for obj, mask in targets.items():
-            self.labels[mask] = obj
-    def track(self, frame, targets, ctx):
-        self.add(targets)
-        return Prediction.from_labels(self.labels)
-
-class Forgetful(Still):
-    def add(self, targets):
-        if len(targets) > 2:
-            raise MemoryError("too many")
-        super().add(targets)
-
-@hookimpl
-def vosbench_register_trackers(register):
-    register(TrackerSpec(name="still", factory=Still, summary="stands still"))
-    register(TrackerSpec(name="forgetful", factory=Forgetful, summary="loses things"))
-"""
-
-
-@pytest.fixture
-def plugin(tmp_path):
-    path = tmp_path / "still_plugin.py"
-    path.write_text(PLUGIN)
-    return str(path)
-
-
-def test_command_tells_each_case_and_succeeds(plugin):
-    result = CliRunner().invoke(main, ["test-tracker", "still", "--plugin", plugin])
-    assert result.exit_code == 0, result.output
-    for case in conformance_cases():
-        assert f"passed  {case.name}" in result.output
-    assert "still holds to all it is asked (12 cases)" in result.output
-
-
-def test_command_fails_with_reason_and_traceback(plugin):
-    arguments = ["test-tracker", "forgetful", "--plugin", plugin, "-v"]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == PluginError.exit_code
-    assert "failed  sparse-ids" in result.output
-    assert "init, frame 00000: MemoryError: too many" in result.output
-    assert 'raise MemoryError("too many")' in result.output
-    assert "forgetful fails 2 of 12 cases: sparse-ids, thin-lines" in result.output
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (["nobody"], "there is no tracker called 'nobody'"),
-        (["still", "--size", "huge"], "--size 'huge' is no HEIGHTxWIDTH"),
-        (["still", "-o", "steps"], "-o 'steps' is not KEY=VALUE"),
-        (["still", "-o", "steps=1"], "tracker 'still' has no option 'steps'"),
-        (["still", "--case", "nothing"], "there is no case 'nothing'"),
-        (["still", "--device", "tpu"], "tracker 'still' does not run on 'tpu'"),
-    ],
-)
-def test_command_refuses_what_it_cannot_use(plugin, arguments, message):
-    result = CliRunner().invoke(main, ["test-tracker", *arguments, "--plugin", plugin])
-    assert result.exit_code in (UsageError.exit_code, PluginError.exit_code)
-    assert message in result.output
-
-
-def test_command_runs_chosen_cases_only(plugin):
-    arguments = ["test-tracker", "forgetful", "--plugin", plugin, "--case", "causal"]
-    result = CliRunner().invoke(main, arguments)
-    assert result.exit_code == 0, result.output
-    assert "(1 cases)" in result.output

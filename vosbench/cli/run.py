@@ -230,6 +230,9 @@ def options_of(specs: list[TrackerSpec], options: tuple[str, ...]) -> dict[str, 
     names = {spec.name: {option.name for option in spec.options} for spec in specs}
     for key in given:
         if not any(key in known for known in names.values()):
+            if len(specs) > 1:
+                has = ", ".join(sorted(set().union(*names.values()))) or "none"
+                raise UsageError(f"no tracker given has an option {key!r}", f"Options: {has}.")
             specs[0].resolve_options({key: given[key]})  # says which options there are
     chosen = {
         spec.name: {key: value for key, value in given.items() if key in names[spec.name]}

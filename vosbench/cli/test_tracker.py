@@ -3,83 +3,214 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.cli.options import load_plugins, plugin_options
-from vosbench.errors import PluginError, UsageError
+from vosbench.cli.options import json_option, load_plugins, plugin_options
+from vosbench.cli.run import options_of
+from vosbench.errors import PluginError, UsageError, VosbenchError
 
 if TYPE_CHECKING:
-    from vosbench.testing import Outcome
+    from vosbench.specs import TrackerSpec
+    from vosbench.testing import Case, Outcome
 
-_COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow"}
+_COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "left out": "yellow"}
 
 
 @click.command()
-@click.argument("name")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.option(
-    "-o",
-    "--option",
-    "options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Option of the tracker. May be repeated.",
-)
+    "--all", "everything", is_flag=True,
+    help="Every tracker; those that do not run on the device or need an option are left out.",
+)  # fmt: skip
+@click.option(
+    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE",
+    help="Option of the trackers that have it, see `vosbench trackers NAME`. May be repeated.",
+)  # fmt: skip
 @click.option("--device", default="cpu", show_default=True, help="Torch device to run on.")
 @click.option("--seed", default=0, show_default=True, help="Seed of every run.")
 @click.option(
-    "--size",
-    default="96x128",
-    show_default=True,
-    metavar="HxW",
+    "--size", default="96x128", show_default=True, metavar="HxW",
     help="Height and width of most of the rendered sequences, in pixels.",
-)
+)  # fmt: skip
 @click.option("--case", "only", multiple=True, metavar="NAME", help="Only this case. Repeatable.")
+@click.option(
+    "--timeout", default=600.0, show_default=True, metavar="SECONDS",
+    help="End a tracker that takes longer for one case.",
+)  # fmt: skip
+@click.option(
+    "--write-annotations", "annotations", metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="First write the true masks there, for a tracker with an option that names them.",
+)  # fmt: skip
+@click.option("-q", "--quiet", is_flag=True, help="One line a tracker, and its failures in full.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the tracebacks of failures.")
 @plugin_options
+@json_option
 def test_tracker(
-    name: str,
+    names: tuple[str, ...],
+    everything: bool,
     options: tuple[str, ...],
     device: str,
     seed: int,
     size: str,
     only: tuple[str, ...],
+    timeout: float,
+    annotations: Path | None,
+    quiet: bool,
     verbose: bool,
+    as_json: bool,
 ) -> None:
-    """Put tracker NAME through the conformance suite.
+    """Put trackers through the conformance suite.
 
     Small rendered sequences, through the session that real runs use: shapes and ids, determinism,
     causality, state that leaks between sequences, late and vanishing objects, odd masks and sizes.
-    Exits with 4 if the tracker fails a case. It says nothing about the tracker's quality.
+    A tracker has a process of its own: one that dies or hangs fails that case. Exits with 4 if a
+    tracker fails a case or cannot be built. It says nothing about a tracker's quality.
+
+    \b
+    Examples:
+      vosbench test-tracker mine --plugin mine.py
+      vosbench test-tracker --all --quiet -o iterations=3
+      vosbench test-tracker oracle-box --write-annotations true -o annotations=true
     """
-    from vosbench.testing import check_tracker, conformance_cases
+    from vosbench.testing import check_apart, conformance_cases
 
-    spec = load_plugins().tracker(name)
-    cases = {case.name: case for case in conformance_cases()}
-    for wanted in only:
-        if wanted not in cases:
-            raise UsageError(f"there is no case {wanted!r}", f"Cases: {', '.join(cases)}.")
-    if device.partition(":")[0] not in spec.capabilities.devices:
+    plugins = load_plugins()
+    if bool(names) == everything:
+        raise UsageError("give trackers' names, or --all", "`vosbench trackers` lists them.")
+    chosen = list(plugins.trackers) if everything else dict.fromkeys(names)
+    specs = [plugins.tracker(name) for name in chosen]
+    for spec in () if everything else specs:
+        _require_device(spec, device)
+    given = options_of(specs, options)
+    cases, height_width = _cases(conformance_cases(), only), _size(size)
+    if annotations is not None:
+        for sequence in (one for case in cases for one in case.sequences(height_width)):
+            sequence.write_annotations(annotations)
+
+    trials = [_Trial(spec, given[spec.name]) for spec in specs]
+    for trial in trials:
+        if len(trials) > 1 and not quiet and not as_json:
+            click.secho(trial.spec.name, bold=True)
+        try:
+            _require_device(trial.spec, device)
+            for outcome in check_apart(
+                plugins,
+                trial.spec.name,
+                cases,
+                options=trial.given,
+                device=device,
+                seed=seed,
+                size=height_width,
+                timeout=timeout,
+            ):
+                trial.outcomes.append(outcome)
+                if not quiet and not as_json:
+                    _show(outcome, verbose)
+        except VosbenchError as error:
+            trial.problem = str(error)
+            trial.left_out = everything and trial.lacks(error, device)
+        if not as_json and (quiet or trial.problem):
+            _show_in_short(trial)
+    if as_json:
+        import json
+
+        click.echo(json.dumps([trial.as_json() for trial in trials], indent=1))
+    faults = [trial.fault() for trial in trials if trial.status == "failed"]
+    if faults:
+        hint = "" if quiet or verbose or as_json else "--verbose shows the tracebacks."
+        raise PluginError(_sum_up(faults, len(trials)), hint)
+    if not as_json:
+        click.echo(_praise(trials))
+
+
+@dataclass
+class _Trial:
+    """A tracker, the options given to it, and how it fared.
+
+    Attributes:
+        outcomes: of each case, in order.
+        problem: why there are none.
+        left_out: whether that is no fault of the tracker.
+    """
+
+    spec: TrackerSpec
+    given: dict[str, str]
+    outcomes: list[Outcome] = field(default_factory=list)
+    problem: str = ""
+    left_out: bool = False
+
+    @property
+    def status(self) -> str:
+        if self.left_out:
+            return "left out"
+        return "failed" if self.problem or self.failed else "passed"
+
+    @property
+    def failed(self) -> list[str]:
+        return [outcome.case.name for outcome in self.outcomes if not outcome.ok]
+
+    def fault(self) -> str:
+        """What is wrong, in one line."""
+        if self.problem:
+            return f"{self.spec.name}: {self.problem.splitlines()[0]}"
+        failed = self.failed
+        name, cases = self.spec.name, len(self.outcomes)
+        return f"{name} fails {len(failed)} of {cases} cases: {', '.join(failed)}"
+
+    def lacks(self, error: VosbenchError, device: str) -> bool:
+        """Whether it only lacks the right device or an option that has no default."""
+        values = self.spec.resolve_options(self.given).values()
+        return isinstance(error, UsageError) and ("" in values or not _runs_on(self.spec, device))
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "tracker": self.spec.name,
+            "options": self.given,
+            "status": self.status,
+            "problem": self.problem,
+            "cases": [
+                {
+                    "case": outcome.case.name,
+                    "status": outcome.status,
+                    "reason": outcome.reason,
+                    "traceback": outcome.traceback,
+                    "seconds": round(outcome.seconds, 3),
+                }
+                for outcome in self.outcomes
+            ],
+        }
+
+
+def _runs_on(spec: TrackerSpec, device: str) -> bool:
+    return device.partition(":")[0] in spec.capabilities.devices
+
+
+def _require_device(spec: TrackerSpec, device: str) -> None:
+    if not _runs_on(spec, device):
         runs_on = ", ".join(spec.capabilities.devices)
-        raise UsageError(f"tracker {name!r} does not run on {device!r}", f"It runs on: {runs_on}.")
+        raise UsageError(
+            f"tracker {spec.name!r} does not run on {device!r}", f"It runs on: {runs_on}."
+        )
 
-    height_width, given = _size(size), _pairs(options)
-    failed = []
-    chosen = [cases[wanted] for wanted in only] or list(cases.values())
-    for case in chosen:
-        outcome = check_tracker(
-            spec, case, options=given, device=device, seed=seed, size=height_width
-        )
-        _show(outcome, verbose)
-        if not outcome.ok:
-            failed.append(case.name)
-    if failed:
-        raise PluginError(
-            f"{name} fails {len(failed)} of {len(chosen)} cases: {', '.join(failed)}",
-            "" if verbose else "--verbose shows the tracebacks.",
-        )
-    click.echo(f"{name} holds to all it is asked ({len(chosen)} cases).")
+
+def _cases(cases: tuple[Case, ...], only: tuple[str, ...]) -> list[Case]:
+    known = {case.name: case for case in cases}
+    for wanted in only:
+        if wanted not in known:
+            raise UsageError(f"there is no case {wanted!r}", f"Cases: {', '.join(known)}.")
+    return [known[wanted] for wanted in only] or list(cases)
+
+
+def _size(text: str) -> tuple[int, int]:
+    match = re.fullmatch(r"(\d+)x(\d+)", text)
+    if match is None or min(map(int, match.groups())) < 16:
+        raise UsageError(f"--size {text!r} is no HEIGHTxWIDTH of at least 16x16, e.g. 96x128")
+    return int(match[1]), int(match[2])
 
 
 def _show(outcome: Outcome, verbose: bool) -> None:
@@ -91,18 +222,30 @@ def _show(outcome: Outcome, verbose: bool) -> None:
         click.echo(outcome.traceback)
 
 
-def _size(text: str) -> tuple[int, int]:
-    match = re.fullmatch(r"(\d+)x(\d+)", text)
-    if match is None or min(map(int, match.groups())) < 16:
-        raise UsageError(f"--size {text!r} is no HEIGHTxWIDTH of at least 16x16, e.g. 96x128")
-    return int(match[1]), int(match[2])
+def _show_in_short(trial: _Trial) -> None:
+    """One line, then all that is wrong."""
+    statuses = [outcome.status for outcome in trial.outcomes]
+    counts = "".join(f"{statuses.count(s):4} {s}" for s in ("passed", "failed", "skipped"))
+    seconds = sum(outcome.seconds for outcome in trial.outcomes)
+    click.secho(f"{trial.status:10}", fg=_COLOURS[trial.status], nl=False)
+    click.echo(f"{trial.spec.name:22}{counts}{seconds:8.1f} s")
+    if trial.problem:
+        click.echo(trial.problem)
+    for outcome in trial.outcomes:
+        if not outcome.ok:
+            click.echo(f"{outcome.case.name}: {outcome.reason}\n{outcome.traceback}")
 
 
-def _pairs(options: tuple[str, ...]) -> dict[str, str]:
-    pairs = {}
-    for text in options:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise UsageError(f"-o {text!r} is not KEY=VALUE", "For example: -o iterations=10")
-        pairs[key] = value
-    return pairs
+def _sum_up(faults: list[str], trackers: int) -> str:
+    if trackers == 1:
+        return faults[0]
+    return "\n  - ".join([f"{len(faults)} of {trackers} trackers fail", *faults])
+
+
+def _praise(trials: list[_Trial]) -> str:
+    tested = [trial for trial in trials if not trial.left_out]
+    cases = f"({len(tested[0].outcomes)} cases)" if tested else ""
+    if len(trials) == 1:
+        return f"{trials[0].spec.name} holds to all it is asked {cases}."
+    left_out = f"; {len(trials) - len(tested)} left out" if len(trials) > len(tested) else ""
+    return f"{len(tested)} trackers hold to all they are asked {cases}{left_out}."

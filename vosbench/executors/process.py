@@ -277,11 +277,7 @@ class WorkerProcess:
         if self._timed_out:
             seconds = f"{self._plan.timeout:g}"
             return f"{self._timed_out}: no answer within {seconds} s (--timeout), so it was ended"
-        if code < 0:
-            name = signal.Signals(-code).name
-            why = " (systems do that when memory runs out)" if name == "SIGKILL" else ""
-            return f"{self._stage}: the process was killed by {name}{why}"
-        return f"{self._stage}: the process ended with exit code {code}"
+        return f"{self._stage}: {how_it_ended(code)}"
 
     def _log_size(self) -> int:
         return self._plan.log.stat().st_size if self._plan.log.exists() else 0
@@ -293,6 +289,15 @@ class WorkerProcess:
         with self._plan.log.open("rb") as log:
             log.seek(max(self._log_start, self._log_size() - 4000))
             return log.read().decode(errors="replace").strip()
+
+
+def how_it_ended(code: int) -> str:
+    """What a process's exit code says; a negative one is the signal that killed it."""
+    if code >= 0:
+        return f"the process ended with exit code {code}"
+    name = signal.Signals(-code).name
+    why = " (systems do that when memory runs out)" if name == "SIGKILL" else ""
+    return f"the process was killed by {name}{why}"
 
 
 def _label_map(targets: Mapping[int, NDArray[np.bool_]]) -> NDArray[np.uint8]:

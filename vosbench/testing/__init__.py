@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from vosbench.testing.apart import check_apart
 from vosbench.testing.conformance import (
     Case,
     Outcome,
@@ -15,6 +16,7 @@ __all__ = [
     "Case",
     "Outcome",
     "Synthetic",
+    "check_apart",
     "check_tracker",
     "conformance_cases",
     "make_context",

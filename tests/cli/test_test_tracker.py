@@ -1,0 +1,179 @@
+"""`vosbench test-tracker`: one tracker or all, sound, faulty, dying, hanging or not to be built."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from vosbench.cli import main
+from vosbench.errors import PluginError, UsageError
+from vosbench.testing import conformance_cases, fakes
+
+PLUGIN = """
+import numpy as np
+from vosbench import Capabilities, Option, Prediction, TrackerSpec, hookimpl
+from vosbench.errors import UsageError
+
+class Still:
+    def __init__(self, ctx): pass
+    def init(self, frame, targets, ctx):
+        self.labels = np.zeros(frame.size, np.uint8)
+        self.add(targets)
+    def add(self, targets):
+        for obj, mask in targets.items():
+            self.labels[mask] = obj
+    def track(self, frame, targets, ctx):
+        self.add(targets)
+        return Prediction.from_labels(self.labels)
+
+class Forgetful(Still):
+    def add(self, targets):
+        if len(targets) > 2:
+            raise MemoryError("too many")
+        super().add(targets)
+
+class Trained(Still):
+    def __init__(self, ctx):
+        if ctx.options["weights"] in ("", "absent"):
+            raise UsageError("there are no weights", "Give -o weights=FILE.")
+
+@hookimpl
+def vosbench_register_trackers(register):
+    register(TrackerSpec(name="still", factory=Still, summary="stands still"))
+    register(TrackerSpec(name="forgetful", factory=Forgetful, summary="loses things"))
+    for name, default in (("bare", ""), ("shipped", "absent")):
+        option = Option("weights", default, "a file")
+        register(TrackerSpec(name=name, factory=Trained, summary="learned", options=(option,)))
+    register(TrackerSpec(
+        name="gpu", factory=Still, summary="", capabilities=Capabilities(devices=("cuda",))
+    ))
+"""
+
+FAKES = fakes.__file__
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> str:
+    path = tmp_path / "still_plugin.py"
+    path.write_text(PLUGIN)
+    return str(path)
+
+
+def suite(*arguments: str) -> Result:
+    return CliRunner().invoke(main, ["test-tracker", *arguments])
+
+
+def test_each_case_is_told(plugin):
+    result = suite("still", "--plugin", plugin)
+    assert result.exit_code == 0, result.output
+    for case in conformance_cases():
+        assert f"passed  {case.name}" in result.stdout
+    assert "still holds to all it is asked (12 cases)" in result.stdout
+
+
+def test_a_failure_has_reason_and_traceback(plugin):
+    result = suite("forgetful", "--plugin", plugin, "-v")
+    assert result.exit_code == PluginError.exit_code
+    assert "failed  sparse-ids" in result.stdout
+    assert "init, frame 00000: MemoryError: too many" in result.stdout
+    assert 'raise MemoryError("too many")' in result.stdout
+    assert "forgetful fails 2 of 12 cases: sparse-ids, thin-lines" in result.stderr
+
+
+def test_chosen_cases_only(plugin):
+    result = suite("forgetful", "--plugin", plugin, "--case", "causal")
+    assert result.exit_code == 0, result.output
+    assert "(1 cases)" in result.stdout
+
+
+def test_several_trackers_in_short(plugin):
+    result = suite("still", "forgetful", "--plugin", plugin, "--quiet", "--case", "thin-lines")
+    assert result.exit_code == PluginError.exit_code
+    first, second, failure = result.stdout.splitlines()[:3]
+    assert first.split()[:4] == ["passed", "still", "1", "passed"]
+    assert second.split()[:6] == ["failed", "forgetful", "0", "passed", "1", "failed"]
+    assert failure == "thin-lines: init, frame 00000: MemoryError: too many"
+    assert 'raise MemoryError("too many")' in result.stdout
+    assert "1 of 2 trackers fail\n  - forgetful fails 1 of 1 cases: thin-lines" in result.stderr
+
+
+def test_all_leaves_out_what_lacks_a_device_or_an_option_but_not_what_lacks_its_weights(plugin):
+    result = suite(
+        "--all", "--json", "--plugin", plugin, "--disable", "baselines", "--disable", "eosvos",
+        "--case", "runs",
+    )  # fmt: skip
+    assert result.exit_code == PluginError.exit_code
+    assert "1 of 5 trackers fail\n  - shipped: there are no weights" in result.stderr
+    found = {trial["tracker"]: trial for trial in json.loads(result.stdout)}
+    assert {name: trial["status"] for name, trial in found.items()} == {
+        "still": "passed",
+        "forgetful": "passed",
+        "bare": "left out",
+        "shipped": "failed",
+        "gpu": "left out",
+    }
+    assert found["gpu"]["problem"].startswith("tracker 'gpu' does not run on 'cpu'")
+    assert found["bare"]["problem"] == "there are no weights\nGive -o weights=FILE."
+    assert [case["status"] for case in found["still"]["cases"]] == ["passed"]
+
+
+def test_options_go_to_the_trackers_that_have_them(plugin):
+    result = suite("still", "bare", "--plugin", plugin, "-o", "weights=mine", "--case", "runs")
+    assert result.exit_code == 0, result.output
+    assert "2 trackers hold to all they are asked (1 cases)" in result.stdout
+    result = suite("still", "bare", "--plugin", plugin, "-o", "wait=1")
+    assert result.exit_code == UsageError.exit_code
+    assert "no tracker given has an option 'wait'" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("fault", "reason"),
+    [
+        ("segfault", "the process was killed by SIGSEGV"),
+        ("exit", "the process ended with exit code 7"),
+        ("hang", "no answer within 8 s (--timeout)"),
+    ],
+)
+def test_a_tracker_that_dies_or_hangs_fails_that_case_only(fault, reason):
+    result = suite(
+        "fake", "--plugin", FAKES, "-o", f"fault={fault}", "-o", "sequence=repeats",
+        "--case", "runs", "--case", "repeats", "--case", "causal", "--timeout", "8", "--json",
+    )  # fmt: skip
+    assert result.exit_code == PluginError.exit_code
+    (trial,) = json.loads(result.stdout)
+    assert [case["status"] for case in trial["cases"]] == ["passed", "failed", "passed"]
+    assert trial["cases"][1]["reason"] == reason
+
+
+def test_one_that_cannot_be_built_says_why():
+    result = suite("fake", "--plugin", FAKES, "-o", "load=raise")
+    assert result.exit_code == PluginError.exit_code
+    assert "tracker 'fake' cannot be built: RuntimeError: weights are missing" in result.stderr
+
+
+def test_the_upper_bound_is_given_the_true_masks(tmp_path):
+    folder = str(tmp_path / "true")
+    result = suite("oracle-box", "--write-annotations", folder, "-o", f"annotations={folder}")
+    assert result.exit_code == 0, result.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["nobody"], "there is no tracker called 'nobody'"),
+        ([], "give trackers' names, or --all"),
+        (["still", "--all"], "give trackers' names, or --all"),
+        (["still", "--size", "huge"], "--size 'huge' is no HEIGHTxWIDTH"),
+        (["still", "-o", "steps"], "-o steps: expected KEY=VALUE"),
+        (["still", "-o", "steps=1"], "tracker 'still' has no option 'steps'"),
+        (["still", "--case", "nothing"], "there is no case 'nothing'"),
+        (["still", "--device", "tpu"], "tracker 'still' does not run on 'tpu'"),
+    ],
+)
+def test_what_it_cannot_use_is_refused(plugin, arguments, message):
+    result = suite(*arguments, "--plugin", plugin)
+    assert result.exit_code in (UsageError.exit_code, PluginError.exit_code)
+    assert message in result.stderr
