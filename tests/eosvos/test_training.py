@@ -430,6 +430,26 @@ def test_commands_train_from_photos_to_weights(folders, tmp_path):
     assert made.level == "parameter"
     assert made.config.mask_loss == "lovasz"
     assert made.provenance["parent"]["steps"] == 1
+    run("metatrain", *data, "--out", tmp_path / "n", "--parent", parent, *short,
+        "--tasks", 1, "--inner-steps", 1, "--rate-rate", 0,
+        "--rates", tmp_path / "m/last.safetensors")  # fmt: skip
+    grafted = LearnedOptimiser.load(tmp_path / "n/last.safetensors")
+    assert grafted.rates.keys() == made.rates.keys()
+    assert all(torch.equal(rate, made.rates[n]) for n, rate in grafted.rates.items())
+
+
+def test_learning_rates_of_another_model_are_refused(folders, tmp_path):
+    learned_small().save(tmp_path / "small.safetensors")
+    LearnedOptimiser.create(build_model(get_config("lite")), "neuron", 1e-3).save(
+        tmp_path / "lite.safetensors"
+    )
+    result = CliRunner().invoke(
+        eosvos,
+        ["metatrain", "--photos", str(folders / "photos"), "--cache", str(tmp_path / "cache"),
+         "--out", str(tmp_path / "m"), "--parent", str(tmp_path / "small.safetensors"),
+         "--rates", str(tmp_path / "lite.safetensors")],
+    )  # fmt: skip
+    assert "another model" in str(result.exception)
 
 
 def test_commands_say_what_is_missing(tmp_path):

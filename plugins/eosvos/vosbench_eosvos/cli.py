@@ -159,6 +159,11 @@ def pretrain(
     help="What one learning rate governs; default: as in the parent, all rates going on.",
 )
 @click.option("--start-rate", type=float, help="Every learning rate at first; default: searched.")
+@click.option(
+    "--rates",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Weights whose learning rates to start from, instead.",
+)
 @click.option("--steps", default=400, show_default=True)
 @click.option("--tasks", default=4, show_default=True, help="Tasks a step.")
 @click.option(
@@ -188,6 +193,7 @@ def metatrain(
     stride: int,
     level: str | None,
     start_rate: float | None,
+    rates: Path | None,
     steps: int,
     tasks: int,
     inner_steps: str,
@@ -219,6 +225,7 @@ def metatrain(
         parent=parent,
         level=level,  # type: ignore[arg-type]
         rate=start_rate,
+        rates=rates,
         bf16=bf16,
         mask_loss=mask_loss or "lovasz",
     )

@@ -107,6 +107,7 @@ def metatrain(
     level: Level | None,
     rate: float | None,
     bf16: bool,
+    rates: Path | None = None,
     **changes: Any,
 ) -> Path:
     """Meta-train from the weights `parent`; returns the file with the best state.
@@ -114,12 +115,18 @@ def metatrain(
     Args:
         level: of the learning rates; None goes on with those of `parent`.
         rate: every learning rate at the start; None searches the best single one.
+        rates: weights whose learning rates to start from instead of all these.
+
+    Raises:
+        UsageError: the learning rates in `rates` are those of another model.
     """
     with distributed.process_group():
         corpus, held_out = folders.training(), folders.development()
         learned = LearnedOptimiser.load(parent)
         learned.config = replace(learned.config, **changes)
-        if level is not None:
+        if rates is not None:
+            learned = _with_rates_of(LearnedOptimiser.load(rates), learned, rates)
+        elif level is not None:
             learned = _with_rates(learned, level, rate, corpus, settings, bf16=bf16)
         check = FineTuneValidation(held_out, validation) if held_out else None
         MetaTraining(learned, corpus, settings, out, validation=check, bf16=bf16).run()
@@ -142,6 +149,18 @@ def _with_rates(
         rate = min(curve, key=curve.__getitem__)
         logger.info("test loss by single rate: %s; starting from %g", curve, rate)
     return LearnedOptimiser.create(net, level, rate, {"parent": parent.provenance, "rate": rate})
+
+
+def _with_rates_of(
+    other: LearnedOptimiser, parent: LearnedOptimiser, source: Path
+) -> LearnedOptimiser:
+    def shapes(learned: LearnedOptimiser) -> dict[str, torch.Size]:
+        return {name: learned.state[name].shape for name in learned.learning}
+
+    if shapes(other) != shapes(parent):
+        raise UsageError(f"--rates {source}: these weights are of another model than the parent")
+    provenance = {"parent": parent.provenance, "rates": other.provenance}
+    return replace(parent, level=other.level, rates=other.rates, provenance=provenance)
 
 
 def validate(
