@@ -1,6 +1,9 @@
 """The Mask R-CNN: loading, shapes, losses, caching, and its RoIAlign against torchvision's."""
 
 import dataclasses
+import platform
+import resource
+from collections import OrderedDict
 
 import pytest
 import torch
@@ -11,8 +14,15 @@ from torchvision.models.detection import maskrcnn_resnet50_fpn
 from torchvision.ops import roi_align as reference_roi_align
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.model import ModelConfig, build_model, get_config, learnable_parameters
+from vosbench_eosvos.model import (
+    ModelConfig,
+    build_model,
+    get_config,
+    learnable_parameters,
+    mask_rcnn,
+)
 from vosbench_eosvos.model.efficientnet_lite import build_stages, load_imagenet
+from vosbench_eosvos.model.pyramid import Pyramid
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
 
 SMALL = {"fpn_channels": 16, "box_features": 16, "mask_channels": 16}
@@ -105,6 +115,59 @@ def test_cached_stages_give_the_same_losses_and_detections(model, batch, depth):
     one = prefix.select(slice(1, 2))
     with torch.no_grad():
         torch.testing.assert_close(model(one)[0].boxes, plain[1].boxes, rtol=1e-3, atol=1e-2)
+
+
+def test_pyramid_is_torchvisions_level_by_level(model, batch):
+    with torch.no_grad():
+        maps = model(batch[0], stop=len(model.backbone.stages)).maps
+        taps = [maps[i] for i in model.backbone.taps]
+        whole = model.fpn(OrderedDict((str(i), tap) for i, tap in enumerate(taps)))
+        for level, expected in zip(range(2, 7), whole.values(), strict=True):
+            assert torch.equal(Pyramid(model.fpn, taps)[level], expected)
+
+
+def test_levels_that_no_box_reads_are_not_computed(model):
+    """The same losses and gradients as from the whole pyramid, without the work."""
+    image, mask = torch.rand(1, 3, 288, 320), torch.zeros(1, 288, 320)
+    mask[0, 20:260, 30:290] = 1
+    target = {"boxes": torch.tensor([[30.0, 20, 290, 260]]), "masks": mask}
+    params = {n: p.requires_grad_() for n, p in learnable_parameters(model).items()}
+    fine = [n for n in params if n.startswith(("fpn.layer_blocks.0.", "fpn.inner_blocks.0."))]
+
+    def run():
+        torch.manual_seed(0)
+        losses = functional_call(model, params, (image, [target]))
+        total = torch.stack(list(losses.values())).sum()
+        return total, torch.autograd.grad(total, list(params.values()), allow_unused=True)
+
+    loss, grads = run()
+    assert [n for n, g in zip(params, grads, strict=True) if g is None] == fine
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(mask_rcnn, "_read", read_from_the_whole_pyramid)
+        plain_loss, plain_grads = run()
+    torch.testing.assert_close(loss, plain_loss)
+    for name, grad, plain in zip(params, grads, plain_grads, strict=True):
+        expected = torch.zeros_like(plain) if name in fine else plain
+        torch.testing.assert_close(plain, expected)
+        if grad is not None:
+            torch.testing.assert_close(grad, plain)
+
+
+def read_from_the_whole_pyramid(pyramid, images, boxes, levels, window, sampling):
+    table = FeatureTable.build({k: pyramid[k] for k in range(2, 6)})
+    return roi_align(table, images, boxes, levels, window, sampling)
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_freed_memory_is_used_again(model):
+    def page_faults():
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+        tensors = [torch.ones(10_000_000) for _ in range(4)]
+        del tensors
+        return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+    page_faults()
+    assert page_faults() < 1000  # 160 MB are 40,000 pages
 
 
 def test_frozen_depth(model):

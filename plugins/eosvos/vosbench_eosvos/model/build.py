@@ -11,12 +11,16 @@ from vosbench.errors import UsageError
 from vosbench_eosvos.model.backbone import build_backbone
 from vosbench_eosvos.model.config import ModelConfig
 from vosbench_eosvos.model.mask_rcnn import MaskRCNN
+from vosbench_eosvos.model.memory import keep_freed_memory
 
 
 def build_model(
     config: ModelConfig, *, weights: str | Path | None = None, seed: int = 0
 ) -> MaskRCNN:
     """A `MaskRCNN` in eval mode and channels-last memory format.
+
+    From here on the process keeps freed memory (`keep_freed_memory`): steps and frames allocate the
+    same tensors again and again.
 
     Args:
         config: see `ModelConfig`.
@@ -28,6 +32,7 @@ def build_model(
     Raises:
         UsageError: the weights do not fit the configuration.
     """
+    keep_freed_memory()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         backbone = build_backbone(config, pretrained=weights == "imagenet")

@@ -21,7 +21,6 @@ never changes can be computed once:
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TypedDict, cast, overload
@@ -42,6 +41,7 @@ from vosbench_eosvos.losses import mask_loss
 from vosbench_eosvos.model.backbone import Backbone, StageOutputs
 from vosbench_eosvos.model.config import ModelConfig
 from vosbench_eosvos.model.norm import GroupNorm
+from vosbench_eosvos.model.pyramid import Pyramid
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
 
 #: Boxes (n, 4) and scores (n,) -> worth (n,).
@@ -228,47 +228,43 @@ class MaskRCNN(nn.Module):
             outputs = self.backbone(outputs, stop)
             if stop is not None:
                 return outputs
-            pyramid = self._pyramid(outputs)
+            taps = [outputs.maps[t] for t in self.backbone.taps]
+            pyramid = Pyramid(self.fpn, taps)
             if targets is not None:
                 return self._losses(pyramid, outputs.size, targets)
             return self._detect(pyramid, outputs.size, proposals, max_detections, rank)
 
-    def _pyramid(self, outputs: StageOutputs) -> dict[int, Tensor]:
-        """Level -> (B, C, H / 2**level, W / 2**level) for levels 2 to 6."""
-        taps = OrderedDict((str(i), outputs.maps[t]) for i, t in enumerate(self.backbone.taps))
-        return {i + 2: m for i, m in enumerate(self.fpn(taps).values())}
-
     def _propose(
         self,
-        pyramid: dict[int, Tensor],
+        pyramid: Pyramid,
         size: tuple[int, int],
         targets: Sequence[Target] | None = None,
     ) -> tuple[list[Tensor], dict[str, Tensor]]:
         maps = {str(level): pyramid[level] for level in self.config.rpn_levels}
-        batch, _, height, width = pyramid[2].shape
+        lowest = min(self.config.rpn_levels)
+        batch, _, height, width = pyramid[lowest].shape
         # The RPN reads the batch's padded shape only.
-        shape = torch.empty(0).expand(0).new_empty(1).expand(batch, 3, height * 4, width * 4)
+        shape = torch.empty(1).expand(batch, 3, height << lowest, width << lowest)
         self.rpn.training = targets is not None
         boxes, losses = self.rpn(ImageList(shape, [size] * batch), maps, targets)
         return boxes, losses
 
     def _losses(
-        self, pyramid: dict[int, Tensor], size: tuple[int, int], targets: Sequence[Target]
+        self, pyramid: Pyramid, size: tuple[int, int], targets: Sequence[Target]
     ) -> dict[str, Tensor]:
         proposals, rpn = self._propose(pyramid, size, targets)
-        table = FeatureTable.build({k: v for k, v in pyramid.items() if k < 6})
         samples = [self._sample(p, t, size) for p, t in zip(proposals, targets, strict=True)]
         images = _image_index([s.boxes for s in samples])
         boxes = torch.cat([s.boxes for s in samples])
         labels = torch.cat([s.labels for s in samples])
-        score, delta = self._box_head(table, images, boxes)
+        score, delta = self._box_head(pyramid, images, boxes)
         positive = labels > 0
         goal = self._coder.encode_single(
             torch.cat([s.matched for s in samples])[positive], boxes[positive]
         )
         box_loss = F.smooth_l1_loss(delta[positive], goal, beta=1 / 9, reduction="sum")
         chosen = torch.cat([s.for_mask for s in samples])
-        logits = self._mask_head(table, images[chosen], boxes[chosen])
+        logits = self._mask_head(pyramid, images[chosen], boxes[chosen])
         with torch.no_grad():
             truth = torch.cat(
                 [
@@ -305,23 +301,21 @@ class MaskRCNN(nn.Module):
         matched = truth[matches] if len(truth) else boxes
         return _Samples(boxes, labels, matched, matches, for_mask)
 
-    def _box_head(
-        self, table: FeatureTable, images: Tensor, boxes: Tensor
-    ) -> tuple[Tensor, Tensor]:
+    def _box_head(self, pyramid: Pyramid, images: Tensor, boxes: Tensor) -> tuple[Tensor, Tensor]:
         levels = assign_levels(boxes, 224, min(self.config.rpn_levels), 5)
         window, sampling = self.config.box_window, self.config.roi_sampling[0]
-        x = self.box_head(roi_align(table, images, boxes, levels, window, sampling))
+        x = self.box_head(_read(pyramid, images, boxes, levels, window, sampling))
         return self.box_score(x).float(), self.box_delta(x).float()
 
-    def _mask_head(self, table: FeatureTable, images: Tensor, boxes: Tensor) -> Tensor:
+    def _mask_head(self, pyramid: Pyramid, images: Tensor, boxes: Tensor) -> Tensor:
         levels = assign_levels(boxes, self.config.mask_scale, 2, 5)
         window, sampling = self.config.mask_window, self.config.roi_sampling[1]
-        x = roi_align(table, images, boxes, levels, window, sampling)
+        x = _read(pyramid, images, boxes, levels, window, sampling)
         return cast(Tensor, self.mask_head(x))
 
     def _detect(
         self,
-        pyramid: dict[int, Tensor],
+        pyramid: Pyramid,
         size: tuple[int, int],
         proposals: Sequence[Tensor] | None,
         max_detections: int | None,
@@ -331,9 +325,8 @@ class MaskRCNN(nn.Module):
         found, _ = self._propose(pyramid, size)
         if proposals is not None:
             found = [torch.cat(pair) for pair in zip(found, proposals, strict=True)]
-        table = FeatureTable.build({k: v for k, v in pyramid.items() if k < 6})
         images = _image_index(found)
-        score, delta = self._box_head(table, images, torch.cat(found))
+        score, delta = self._box_head(pyramid, images, torch.cat(found))
         score = score.softmax(-1)[:, 1]
         decoded = self._coder.decode_single(delta, torch.cat(found))
         decoded = clip_boxes_to_image(decoded, size)
@@ -348,7 +341,7 @@ class MaskRCNN(nn.Module):
             keep = nms(boxes, worth, self.config.box_nms)[:limit]
             kept.append((boxes[keep], scores[keep]))
         boxes = torch.cat([b for b, _ in kept])
-        logits = self._mask_head(table, _image_index([b for b, _ in kept]), boxes)
+        logits = self._mask_head(pyramid, _image_index([b for b, _ in kept]), boxes)
         return [
             Detections(b, s, m)
             for (b, s), m in zip(kept, torch.split(logits, [len(b) for b, _ in kept]), strict=True)
@@ -373,6 +366,15 @@ class _Samples:
             return rois.new_zeros(0, side, side)
         masks = target["masks"][:, None].float()
         return cast(Tensor, torchvision_roi_align(masks, rois, side, 1.0, sampling_ratio=2)[:, 0])
+
+
+def _read(
+    pyramid: Pyramid, images: Tensor, boxes: Tensor, levels: Tensor, window: int, sampling: int
+) -> Tensor:
+    """`roi_align` from the levels that some box is on (and those between), no others."""
+    span = range(int(levels.min()), int(levels.max()) + 1) if len(levels) else (5,)
+    table = FeatureTable.build({k: pyramid[k] for k in span})
+    return roi_align(table, images, boxes, levels, window, sampling)
 
 
 def _image_index(boxes: Sequence[Tensor]) -> Tensor:
