@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.cli.options import data_root_option, load_plugins, plugin_options, results_option
+from vosbench.cli.locate import stored_name
+from vosbench.cli.options import (
+    data_root_option,
+    load_plugins,
+    plugin_options,
+    results_option,
+    table_options,
+)
 from vosbench.cli.run import options_of
 from vosbench.cli.running import add_running_options, interruptible, tell
 from vosbench.cli.tables import find_exporter, write_tables
@@ -49,14 +56,7 @@ def ladder_command(
         help="J&F, J, F, J-Recall, J-Decay, ...",
     )  # fmt: skip
     @click.option("--mix", is_flag=True, help="Tabulate what is not comparable; footnotes say why.")
-    @click.option(
-        "--format", "format_name", default="text", show_default=True, metavar="NAME",
-        help="text, csv, json, markdown, latex, or one of a plugin.",
-    )  # fmt: skip
-    @click.option(
-        "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-        help="Write the table to a file.",
-    )  # fmt: skip
+    @table_options
     @results_option
     @data_root_option
     @plugin_options
@@ -122,8 +122,7 @@ def _climb(
     if no_run:
         if sequences or limit is not None:
             raise UsageError("--no-run tabulates runs as they are: no --sequence, no --limit")
-        folder = dataset not in plugins.datasets and Path(dataset).is_dir()
-        stored = Path(dataset).resolve().name if folder else dataset
+        stored = stored_name(dataset)
         return stored, look_up(
             plugins,
             stored,

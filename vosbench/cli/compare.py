@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from vosbench.cli.options import data_root_option, load_plugins, plugin_options, results_option
+from vosbench.cli.locate import score_runs_over, stored_datasets
+from vosbench.cli.options import (
+    data_root_option,
+    plugin_options,
+    results_option,
+    table_options,
+)
 from vosbench.cli.tables import check_plot, find_exporter, write_tables
 from vosbench.published import DATASETS
 
 if TYPE_CHECKING:
-    from vosbench.compare import ScoredRun
     from vosbench.export import Table
 
 
@@ -23,10 +27,6 @@ if TYPE_CHECKING:
 @results_option
 @data_root_option
 @plugin_options
-@click.option(
-    "--format", "format_name", default="text", show_default=True, metavar="NAME",
-    help="text, csv, json, markdown, latex, or one of a plugin.",
-)  # fmt: skip
 @click.option("--per-sequence", is_flag=True, help="Add a table by sequence.")
 @click.option(
     "--measure", default="J&F", show_default=True, metavar="NAME",
@@ -50,10 +50,7 @@ if TYPE_CHECKING:
     "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Draw accuracy against speed (.svg, .pdf or .png).",
 )  # fmt: skip
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Write the tables to a file.",
-)  # fmt: skip
+@table_options
 def compare(
     dataset: str | None,
     tracker: tuple[str, ...],
@@ -77,23 +74,17 @@ def compare(
     """
     from vosbench.errors import UsageError
     from vosbench.published import published
-    from vosbench.store import find_runs
 
     check_plot(plot)
     exporter = find_exporter(format_name)
     from vosbench import compare as comparing
 
-    names = [dataset] if dataset else sorted({run.record.dataset for run in find_runs(results)})
-    if not names:
-        raise UsageError(
-            f"there is no run in {results}",
-            "`vosbench run --tracker copy-first --dataset demo` makes one.",
-        )
+    names = [dataset] if dataset else stored_datasets(results)
     if plot is not None and len(names) > 1:
         raise UsageError("--plot draws one dataset", f"Choose --dataset: {', '.join(names)}.")
     tables: list[Table] = []
     for name in names:
-        runs = _scored(name, tracker, results, data_root)
+        runs, _ = score_runs_over(name, tracker, results, data_root)
         if not mix:
             comparing.require_comparable(runs)
         short = runs[0].run.record.dataset
@@ -113,20 +104,3 @@ def compare(
     if elsewhere is not None:
         tables.append(comparing.published_table(elsewhere))
     write_tables(tables, exporter, output)
-
-
-def _scored(
-    name: str, trackers: Sequence[str], results: Path, data_root: tuple[Path, ...]
-) -> list[ScoredRun]:
-    import functools
-
-    from vosbench.compare import score_run, select_runs
-    from vosbench.config import data_roots
-    from vosbench.datasets.registry import open_dataset
-
-    plugins = load_plugins()
-    # Runs over a folder are stored under the folder's name.
-    folder = name not in plugins.datasets and Path(name).is_dir()
-    stored = Path(name).resolve().name if folder else name
-    open_data = functools.cache(lambda: open_dataset(name, plugins, data_roots(data_root)))
-    return [score_run(run, open_data) for run in select_runs(results, stored, trackers)]

@@ -1,7 +1,8 @@
-"""From options to the masks that a command works on: those of a run, or of any folder."""
+"""From options to what a command works on: runs, or the masks of a run or of any folder."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -9,8 +10,51 @@ from typing import TYPE_CHECKING
 from vosbench.cli.options import load_plugins
 
 if TYPE_CHECKING:
+    from vosbench.compare import ScoredRun
     from vosbench.datasets.base import Dataset
     from vosbench.store import Run
+
+
+def stored_name(dataset: str) -> str:
+    """The name that runs over `dataset`, a name or a folder, are stored under: a folder's own."""
+    folder = dataset not in load_plugins().datasets and Path(dataset).is_dir()
+    return Path(dataset).resolve().name if folder else dataset
+
+
+def stored_datasets(results: Path) -> list[str]:
+    """The datasets that there are runs over, sorted. Raises UsageError if there are none."""
+    from vosbench.errors import UsageError
+    from vosbench.store import find_runs
+
+    names = sorted({run.record.dataset for run in find_runs(results)})
+    if not names:
+        raise UsageError(
+            f"there is no run in {results}",
+            "`vosbench run --tracker copy-first --dataset demo` makes one.",
+        )
+    return names
+
+
+def score_runs_over(
+    dataset: str, trackers: Sequence[str], results: Path, data_root: tuple[Path, ...]
+) -> tuple[list[ScoredRun], Callable[[], Dataset]]:
+    """The runs of `trackers` (all if empty) over `dataset`, scored, and what opens the dataset,
+    which scores that are up to date do without.
+
+    Raises:
+        RunError: there is no such run.
+        EvaluationError: a run cannot be scored.
+    """
+    import functools
+
+    from vosbench.compare import score_run, select_runs
+    from vosbench.config import data_roots
+    from vosbench.datasets.registry import open_dataset
+
+    plugins, roots = load_plugins(), data_roots(data_root)
+    open_data = functools.cache(lambda: open_dataset(dataset, plugins, roots))
+    runs = select_runs(results, stored_name(dataset), trackers)
+    return [score_run(run, open_data) for run in runs], open_data
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +126,7 @@ def _one_run(results: Path, dataset: str, tracker: str) -> Run:
     from vosbench.compare import select_runs
     from vosbench.errors import RunError
 
-    stored = Path(dataset).resolve().name if Path(dataset).is_dir() else dataset
-    runs = select_runs(results, stored, (tracker,))
+    runs = select_runs(results, stored_name(dataset), (tracker,))
     named = [run for run in runs if run.name == tracker]
     if len(runs) > 1 and not named:
         listed = ", ".join(run.name for run in runs)

@@ -74,6 +74,46 @@ def json_option(command: _Command) -> _Command:
     )(command)
 
 
+def table_options(command: _Command) -> _Command:
+    """Add `--format NAME` and `--output FILE` as `format_name` and `output`: how tables are shown
+    and where they go (see `vosbench.cli.tables`)."""
+    command = click.option(
+        "--output",
+        type=click.Path(path_type=Path, dir_okay=False),
+        metavar="FILE",
+        help="Write the tables to a file instead of showing them.",
+    )(command)
+    return click.option(
+        "--format",
+        "format_name",
+        default="text",
+        show_default=True,
+        metavar="NAME",
+        help="text, csv, json, markdown, latex, or one of a plugin.",
+    )(command)
+
+
+def masks_options(command: _Command) -> _Command:
+    """Add RUN, `--dataset`, `--tracker`, `--masks`, `--results` and `--data-root`: what
+    `vosbench.cli.locate.locate` takes."""
+    folder = click.Path(path_type=Path, file_okay=False, exists=True)
+    for option in (
+        data_root_option,
+        results_option,
+        click.option(
+            "--masks",
+            type=folder,
+            metavar="DIR",
+            help="A folder of masks, <sequence>/<frame>.png, instead of a run.",
+        ),
+        click.option("--tracker", metavar="NAME", help="Tracker or run name."),
+        click.option("--dataset", metavar="NAME", help="Dataset of the run or of --masks."),
+        click.argument("run", required=False, type=folder),
+    ):
+        command = option(command)
+    return command
+
+
 def load_plugins(*, tolerant: bool = False) -> Plugins:
     """The plugins of this invocation: entry points and `--plugin` files, minus those disabled on
     the command line or in the configuration file. Loaded once per invocation.

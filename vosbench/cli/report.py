@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from vosbench.cli.options import data_root_option, load_plugins, plugin_options, results_option
+from vosbench.cli.locate import score_runs_over, stored_datasets, stored_name
+from vosbench.cli.options import data_root_option, plugin_options, results_option
 from vosbench.published import DATASETS
 
 
@@ -56,28 +57,19 @@ def report(
 
     The file needs no server and no network.
     """
-    import functools
-
     from vosbench import compare
-    from vosbench.config import data_roots
-    from vosbench.datasets.registry import open_dataset
     from vosbench.errors import DatasetError
     from vosbench.report.content import Material, Thinning, choose_pictures
     from vosbench.report.page import write_report
 
     name = dataset or _only_dataset(results)
-    plugins = load_plugins()
-    # Runs over a folder are stored under the folder's name.
-    folder = name not in plugins.datasets and Path(name).is_dir()
-    stored = Path(name).resolve().name if folder else name
-    open_data = functools.cache(lambda: open_dataset(name, plugins, data_roots(data_root)))
-    chosen = compare.select_runs(results, stored, tracker)
-    runs = [compare.score_run(run, open_data) for run in chosen]
+    stored = stored_name(name)
+    runs, open_data = score_runs_over(name, tracker, results, data_root)
     if not mix:
         compare.require_comparable(runs)
     known = stored in DATASETS and not no_published
     numbers, notes = compare.beside(stored, runs) if known else (None, ())
-    names = list(dict.fromkeys(s for run in chosen for s in run.record.sequences))
+    names = list(dict.fromkeys(s for found in runs for s in found.run.record.sequences))
     data, shown = None, dict[str, int]()
     if sequence_frames:
         try:
@@ -98,14 +90,8 @@ def report(
 
 def _only_dataset(results: Path) -> str:
     from vosbench.errors import UsageError
-    from vosbench.store import find_runs
 
-    names = sorted({run.record.dataset for run in find_runs(results)})
-    if not names:
-        raise UsageError(
-            f"there is no run in {results}",
-            "`vosbench run --tracker copy-first --dataset demo` makes one.",
-        )
+    names = stored_datasets(results)
     if len(names) > 1:
         raise UsageError("a report shows one dataset", f"Choose --dataset: {', '.join(names)}.")
     return names[0]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.cli.options import data_root_option, plugin_options, results_option
+from vosbench.cli.options import masks_options, plugin_options
 
 if TYPE_CHECKING:
     from vosbench.datasets.base import Sequence
@@ -18,15 +18,7 @@ _SHEET_FRAMES = 12
 
 
 @click.command(short_help="Overlays of a run as pictures or video.")
-@click.argument(
-    "run", required=False, type=click.Path(path_type=Path, file_okay=False, exists=True)
-)
-@click.option("--dataset", metavar="NAME", help="Dataset of the run or of --masks.")
-@click.option("--tracker", metavar="NAME", help="Tracker or run name.")
-@click.option(
-    "--masks", type=click.Path(path_type=Path, file_okay=False, exists=True), metavar="DIR",
-    help="Show a folder of masks, <sequence>/<frame>.png, instead of a run.",
-)  # fmt: skip
+@masks_options
 @click.option("--sequence", multiple=True, metavar="NAME", help="Only this one. Repeatable.")
 @click.option(
     "--what", type=click.Choice(["overlay", "error", "both"]), default="overlay",
@@ -47,14 +39,8 @@ _SHEET_FRAMES = 12
     "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
     help="Where the pictures go; default: `show` in the run's folder.",
 )  # fmt: skip
-@results_option
-@data_root_option
 @plugin_options
 def show(
-    run: Path | None,
-    dataset: str | None,
-    tracker: str | None,
-    masks: Path | None,
     sequence: tuple[str, ...],
     what: str,
     annotation: bool,
@@ -62,8 +48,7 @@ def show(
     frames: int | None,
     fps: float,
     output: Path | None,
-    results: Path,
-    data_root: tuple[Path, ...],
+    **where: Any,
 ) -> None:
     """Draw what a tracker did, so that it can be looked at.
 
@@ -74,7 +59,7 @@ def show(
     from vosbench.datasets.registry import select
     from vosbench.errors import UsageError
 
-    source = locate(run, dataset, tracker, masks, results, data_root)
+    source = locate(**where)
     if what != "overlay" and not source.dataset.annotated:
         raise UsageError(f"--what {what}: the annotations of {source.dataset.name} are not public")
     count = frames or (_SHEET_FRAMES if kind == "sheet" else None)

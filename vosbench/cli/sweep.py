@@ -13,6 +13,7 @@ from vosbench.cli.options import (
     load_plugins,
     plugin_options,
     results_option,
+    table_options,
 )
 from vosbench.cli.run import options_of
 from vosbench.cli.running import add_running_options, failures, interruptible, note, tell
@@ -44,14 +45,7 @@ if TYPE_CHECKING:
     "--csv", "csv_file", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Write the values at full precision.",
 )  # fmt: skip
-@click.option(
-    "--format", "format_name", default="text", show_default=True, metavar="NAME",
-    help="text, csv, json, markdown, latex, or one of a plugin.",
-)  # fmt: skip
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Write the table to a file.",
-)  # fmt: skip
+@table_options
 @results_option
 @data_root_option
 @plugin_options
