@@ -6,6 +6,7 @@ on from its folder's checkpoint. torch is imported inside the commands only.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ from vosbench_eosvos.variants import LADDER
 if TYPE_CHECKING:
     from vosbench.ablation import Rung
     from vosbench_eosvos.training.runs import DataFolders
+    from vosbench_eosvos.training.validation import ValidationSettings
 
 
 @click.group()
@@ -26,53 +28,84 @@ def eosvos() -> None:
 
 
 def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    folder = click.Path(path_type=Path, file_okay=False, exists=True)
-    options = [
+    """Add options that say where images are and how to compute; the command gets `folders`."""
+
+    @functools.wraps(command)
+    def gathered(
+        *,
+        photos: tuple[Path, ...],
+        davis: Path | None,
+        cache: Path,
+        threads: int,
+        everything: bool = False,
+        **others: Any,
+    ) -> None:
+        from vosbench_eosvos.training.runs import DataFolders, use_threads
+
+        use_threads(threads)
+        folders = DataFolders(photos=photos, davis=davis, cache=cache, everything=everything)
+        command(folders=folders, **others)
+
+    folder = click.Path(path_type=Path, file_okay=False)
+    existing = click.Path(path_type=Path, file_okay=False, exists=True)
+    return _with_options(
+        gathered,
         click.option(
-            "--photos", multiple=True, type=folder, help="Folder with images/ and masks/."
+            "--photos", multiple=True, type=existing, help="Folder with images/ and masks/."
         ),
-        click.option("--davis", type=folder, help="DAVIS folder (2016 train is used)."),
-        click.option(
-            "--cache",
-            type=click.Path(path_type=Path, file_okay=False),
-            required=True,
-            help="Folder for decoded images.",
-        ),
+        click.option("--davis", type=existing, help="DAVIS folder (2016 train is used)."),
+        click.option("--cache", type=folder, required=True, help="Folder for decoded images."),
         click.option("--threads", default=1, show_default=True, help="Threads of each process."),
         click.option("--bf16/--float32", default=True, help="Precision of convolutions."),
-    ]
-    for option in reversed(options):
-        command = option(command)
-    return command
+    )
 
 
-def _folders(
-    photos: tuple[Path, ...], davis: Path | None, cache: Path, everything: bool = False
-) -> DataFolders:
-    from vosbench_eosvos.training.runs import DataFolders
+def _training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every training takes."""
+    folder = click.Path(path_type=Path, file_okay=False)
+    return _with_options(
+        command,
+        click.option(
+            "--out",
+            required=True,
+            type=folder,
+            help="Folder of the run: checkpoint, curves, weights.",
+        ),
+        click.option("--everything", is_flag=True, help="Train on the development split too."),
+        click.option("--seed", default=0, show_default=True),
+    )
 
-    return DataFolders(photos=photos, davis=davis, cache=cache, everything=everything)
+
+def _validation_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what to score; the command gets `validation`."""
+
+    @functools.wraps(command)
+    def gathered(*, iterations: str, stride: int, **others: Any) -> None:
+        from vosbench_eosvos.training.validation import ValidationSettings
+
+        validation = ValidationSettings(stride=stride, iterations=_parse_steps(iterations))
+        command(validation=validation, **others)
+
+    return _with_options(
+        gathered,
+        click.option(
+            "--iterations", default="1,10", show_default=True, help="Fine-tuning steps to score."
+        ),
+        click.option("--stride", default=8, show_default=True, help="Score every n-th frame."),
+    )
 
 
-_out = click.option(
-    "--out",
-    required=True,
-    type=click.Path(path_type=Path, file_okay=False),
-    help="Folder of the run: checkpoint, curves, weights.",
-)
-_everything = click.option("--everything", is_flag=True, help="Train on the development split too.")
-_mask_loss = click.option("--mask-loss", type=click.Choice(["lovasz", "cross_entropy"]))
-_seed = click.option("--seed", default=0, show_default=True)
-_weights = click.option(
+def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> Callable[..., Any]:
+    """`command` with `options`, shown in their order."""
+    return functools.reduce(lambda inner, option: option(inner), reversed(options), command)
+
+
+_parent = click.option(
     "--parent",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
     help="Weights to start from.",
 )
-_steps_at = click.option(
-    "--iterations", default="1,10", show_default=True, help="Fine-tuning steps to score."
-)
-_stride = click.option("--stride", default=8, show_default=True, help="Score every n-th frame.")
 
 
 def _parse_steps(text: str, option: str = "--iterations") -> tuple[int, ...]:
@@ -84,9 +117,7 @@ def _parse_steps(text: str, option: str = "--iterations") -> tuple[int, ...]:
 
 @eosvos.command()
 @_data_options
-@_out
-@_everything
-@_seed
+@_training_options
 @click.option("--model", default="lite", show_default=True, help="lite or r50.")
 @click.option("--backbone", help="Another backbone by name.")
 @click.option("--norm", type=click.Choice(["group", "frozen_batch"]))
@@ -100,13 +131,9 @@ def _parse_steps(text: str, option: str = "--iterations") -> tuple[int, ...]:
 @click.option("--rate", default=1e-3, show_default=True, help="Learning rate of the heads.")
 @click.option("--backbone-rate", default=3e-4, show_default=True)
 def pretrain(
-    photos: tuple[Path, ...],
-    davis: Path | None,
-    cache: Path,
-    threads: int,
+    folders: DataFolders,
     bf16: bool,
     out: Path,
-    everything: bool,
     seed: int,
     model: str,
     backbone: str | None,
@@ -123,10 +150,9 @@ def pretrain(
     from vosbench_eosvos.training import runs
     from vosbench_eosvos.training.pretrain import PretrainSettings
 
-    runs.use_threads(threads)
     changes = {"backbone": backbone, "norm": norm, "mask_loss": mask_loss}
     path = runs.pretrain(
-        _folders(photos, davis, cache, everything),
+        folders,
         out,
         PretrainSettings(
             steps=steps,
@@ -146,13 +172,15 @@ def pretrain(
 
 @eosvos.command()
 @_data_options
-@_out
-@_everything
-@_seed
-@_weights
-@_mask_loss
-@_steps_at
-@_stride
+@_training_options
+@_parent
+@click.option(
+    "--mask-loss",
+    type=click.Choice(["lovasz", "cross_entropy"]),
+    default="lovasz",
+    show_default=True,
+)
+@_validation_options
 @click.option(
     "--level",
     type=click.Choice(["global", "neuron", "parameter"]),
@@ -179,18 +207,13 @@ def pretrain(
 @click.option("--second-order", is_flag=True, help="Differentiate through the inner steps.")
 @click.option("--validate-every", default=50, show_default=True)
 def metatrain(
-    photos: tuple[Path, ...],
-    davis: Path | None,
-    cache: Path,
-    threads: int,
+    folders: DataFolders,
     bf16: bool,
     out: Path,
-    everything: bool,
     seed: int,
     parent: Path,
-    mask_loss: str | None,
-    iterations: str,
-    stride: int,
+    mask_loss: str,
+    validation: ValidationSettings,
     level: str | None,
     start_rate: float | None,
     rates: Path | None,
@@ -205,11 +228,9 @@ def metatrain(
     """Learn theta0 and lambda over tasks of one object each."""
     from vosbench_eosvos.training import runs
     from vosbench_eosvos.training.metatrain import MetaSettings
-    from vosbench_eosvos.training.validation import ValidationSettings
 
-    runs.use_threads(threads)
     path = runs.metatrain(
-        _folders(photos, davis, cache, everything),
+        folders,
         out,
         MetaSettings(
             steps=steps,
@@ -221,40 +242,32 @@ def metatrain(
             validate_every=validate_every,
             seed=seed,
         ),
-        ValidationSettings(stride=stride, iterations=_parse_steps(iterations)),
+        validation,
         parent=parent,
         level=level,  # type: ignore[arg-type]
         rate=start_rate,
         rates=rates,
         bf16=bf16,
-        mask_loss=mask_loss or "lovasz",
+        mask_loss=mask_loss,
     )
     click.echo(f"wrote {path}")
 
 
 @eosvos.command("finetune-init")
 @_data_options
-@_out
-@_everything
-@_seed
-@_weights
-@_steps_at
-@_stride
+@_training_options
+@_parent
+@_validation_options
 @click.option("--steps", default=100, show_default=True)
 @click.option("--rate", default=2e-5, show_default=True, help="Meta learning rate of theta0.")
 @click.option("--validate-every", default=25, show_default=True)
 def finetune_init(
-    photos: tuple[Path, ...],
-    davis: Path | None,
-    cache: Path,
-    threads: int,
+    folders: DataFolders,
     bf16: bool,
     out: Path,
-    everything: bool,
     seed: int,
     parent: Path,
-    iterations: str,
-    stride: int,
+    validation: ValidationSettings,
     steps: int,
     rate: float,
     validate_every: int,
@@ -263,11 +276,9 @@ def finetune_init(
     from vosbench_eosvos.training import runs
     from vosbench_eosvos.training.metatrain import MetaSettings
     from vosbench_eosvos.training.tasks import TaskSettings
-    from vosbench_eosvos.training.validation import ValidationSettings
 
-    runs.use_threads(threads)
     path = runs.metatrain(
-        _folders(photos, davis, cache, everything),
+        folders,
         out,
         MetaSettings(
             steps=steps,
@@ -277,7 +288,7 @@ def finetune_init(
             validate_every=validate_every,
             seed=seed,
         ),
-        ValidationSettings(stride=stride, iterations=_parse_steps(iterations)),
+        validation,
         parent=parent,
         level=None,
         rate=None,
@@ -288,30 +299,18 @@ def finetune_init(
 
 @eosvos.command()
 @_data_options
-@_steps_at
-@_stride
+@_validation_options
 @click.argument("weights", type=click.Path(path_type=Path, dir_okay=False, exists=True))
 def validate(
-    photos: tuple[Path, ...],
-    davis: Path | None,
-    cache: Path,
-    threads: int,
+    folders: DataFolders,
     bf16: bool,
-    iterations: str,
-    stride: int,
+    validation: ValidationSettings,
     weights: Path,
 ) -> None:
     """Quick region similarity of WEIGHTS on the development split of DAVIS-2016 train."""
     from vosbench_eosvos.training import runs
-    from vosbench_eosvos.training.validation import ValidationSettings
 
-    runs.use_threads(threads)
-    scores = runs.validate(
-        _folders(photos, davis, cache),
-        weights,
-        ValidationSettings(stride=stride, iterations=_parse_steps(iterations)),
-        bf16=bf16,
-    )
+    scores = runs.validate(folders, weights, validation, bf16=bf16)
     for name, value in scores.items():
         click.echo(f"{name:20s} {value:.3f}")
 
