@@ -106,6 +106,7 @@ TRACKERS = (
                 "weights": "parent-lite",
                 "box_propagation": False,
                 "continuity": 0.0,
+                "edges": False,
                 "iterations": steps,
                 "transforms": 0 if steps < 50 else 8,
             },

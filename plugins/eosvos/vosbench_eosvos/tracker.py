@@ -22,6 +22,7 @@ from vosbench.types import Context, Frame, Image, LabelMap, Mask, Prediction, Sc
 from vosbench_eosvos.augment import random_copy
 from vosbench_eosvos.boxprop import Box, propagate, tight_box
 from vosbench_eosvos.detect import choose, near, paste
+from vosbench_eosvos.edges import follow_edges
 from vosbench_eosvos.finetune import (
     Example,
     Params,
@@ -218,10 +219,11 @@ class EosvosTracker:
         seen = tight_box(state.probabilities > 0.5)
         if seen is not None:
             state.box = seen
-        if size == frame.size:
-            return state.probabilities
-        scale = torch.tensor([frame.size[1] / size[1], frame.size[0] / size[0]] * 2)
-        return paste(logits, box.cpu() * scale, frame.size)
+        native = state.probabilities
+        if size != frame.size:
+            scale = torch.tensor([frame.size[1] / size[1], frame.size[0] / size[0]] * 2)
+            native = paste(logits, box.cpu() * scale, frame.size)
+        return follow_edges(frame.image, native) if self.settings.edges else native
 
     def _adapt(self, frame: Frame, family: _Family, state: _Object, seed: int) -> None:
         """`online_iterations` steps from theta_T on the given frame and the remembered ones."""

@@ -38,6 +38,7 @@ class Settings:
     continuity: float = _option(
         0.5, "weight of the overlap with the last box in the choice of a detection; 0: score alone"
     )
+    edges: bool = _option(True, "let the masks' outlines follow the image's edges")
     short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
     enlarge: bool = _option(False, "enlarge smaller frames to `short_side` too")
     bf16: bool = _option(True, "convolutions in bfloat16 where the processor has it")
@@ -57,7 +58,7 @@ class Settings:
         return cls(**{k: v for k, v in options.items() if k in names})  # type: ignore[arg-type]
 
 
-_WITHOUT_THE_LAST_BOX: dict[str, OptionValue] = {"box_propagation": False, "continuity": 0.0}
+_PLAIN: dict[str, OptionValue] = {"box_propagation": False, "continuity": 0.0, "edges": False}
 
 #: What distinguishes each variant; the rest are the defaults of `Settings`.
 VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
@@ -77,17 +78,20 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     # The ladder of the paper's ablation: each rung adds one thing to the one before.
     "eosvos-10-single-lr": (
         "ablation: one learned rate, frozen batch norm, cross-entropy",
-        {"weights": "eosvos-lite-single-lr", **_WITHOUT_THE_LAST_BOX},
+        {"weights": "eosvos-lite-single-lr", **_PLAIN},
     ),
     "eosvos-10-neuron-lr": (
         "ablation: the same with a rate per neuron",
-        {"weights": "eosvos-lite-neuron-lr", **_WITHOUT_THE_LAST_BOX},
+        {"weights": "eosvos-lite-neuron-lr", **_PLAIN},
     ),
     "eosvos-10-gn-lovasz": (
         "ablation: the same with Lovász loss (group norm in pyramid and heads only)",
-        {**_WITHOUT_THE_LAST_BOX},
+        {**_PLAIN},
     ),
-    "eosvos-10-boxprop": ("ablation: the same, looking where the object was last", {}),
+    "eosvos-10-boxprop": (
+        "ablation: the same, looking where the object was last",
+        {"edges": False},
+    ),
 }
 
 
