@@ -110,6 +110,7 @@ def test_ctrl_c_ends_at_once_and_leaves_no_process(command, folder):
 
 def test_two_processes_do_not_share_a_run(command, folder):
     process, _ = start_and_wait(command, folder)
+    process.send_signal(signal.SIGSTOP)  # or it may be done before the second has started
     second = subprocess.run(command, capture_output=True, check=False)
     process.kill()
     process.communicate()
