@@ -30,7 +30,14 @@ def davis_root(data_root: Path) -> Path:
     return data_root / "DAVIS"
 
 
+@pytest.fixture(scope="session")
+def _cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Shared by the tests of a process, so that the demo is rendered once at most."""
+    return tmp_path_factory.mktemp("cache")
+
+
 @pytest.fixture(autouse=True)
-def _private_user_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No test reads or writes the developer's own configuration."""
+def _private_user_folders(tmp_path: Path, _cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test reads or writes the developer's own configuration or cache."""
     monkeypatch.setenv("VOSBENCH_CONFIG", str(tmp_path / "config.toml"))
+    monkeypatch.setenv("VOSBENCH_CACHE", str(_cache))
