@@ -299,6 +299,14 @@ PLUGINS = (
         "Tracebacks are in results/data/mine/sequences; the same command tries them again.",
         prepare=plugin(),
     ),
+    Fault(
+        "a tracker that ends its process",
+        "test-tracker mine --plugin mine.py --case runs",
+        4,
+        "the process ended with exit code 3",
+        "error: mine fails 1 of 1 cases: runs",
+        prepare=plugin(track="__import__('os')._exit(3)"),
+    ),
 )
 
 DATA = (
