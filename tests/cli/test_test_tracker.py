@@ -13,6 +13,7 @@ from vosbench.errors import PluginError, UsageError
 from vosbench.testing import conformance_cases, fakes
 
 PLUGIN = """
+import multiprocessing
 import numpy as np
 from vosbench import Capabilities, Option, Prediction, TrackerSpec, hookimpl
 from vosbench.errors import UsageError
@@ -35,6 +36,12 @@ class Forgetful(Still):
             raise MemoryError("too many")
         super().add(targets)
 
+class Helped(Still):
+    def __init__(self, ctx):
+        helper = multiprocessing.get_context("fork").Process(target=int)
+        helper.start()
+        helper.join()
+
 class Trained(Still):
     def __init__(self, ctx):
         if ctx.options["weights"] in ("", "absent"):
@@ -44,6 +51,7 @@ class Trained(Still):
 def vosbench_register_trackers(register):
     register(TrackerSpec(name="still", factory=Still, summary="stands still"))
     register(TrackerSpec(name="forgetful", factory=Forgetful, summary="loses things"))
+    register(TrackerSpec(name="helped", factory=Helped, summary="has processes of its own"))
     for name, default in (("bare", ""), ("shipped", "absent")):
         option = Option("weights", default, "a file")
         register(TrackerSpec(name=name, factory=Trained, summary="learned", options=(option,)))
@@ -106,11 +114,12 @@ def test_all_leaves_out_what_lacks_a_device_or_an_option_but_not_what_lacks_its_
         "--case", "runs",
     )  # fmt: skip
     assert result.exit_code == PluginError.exit_code
-    assert "1 of 5 trackers fail\n  - shipped: there are no weights" in result.stderr
+    assert "1 of 6 trackers fail\n  - shipped: there are no weights" in result.stderr
     found = {trial["tracker"]: trial for trial in json.loads(result.stdout)}
     assert {name: trial["status"] for name, trial in found.items()} == {
         "still": "passed",
         "forgetful": "passed",
+        "helped": "passed",
         "bare": "left out",
         "shipped": "failed",
         "gpu": "left out",

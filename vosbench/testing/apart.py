@@ -72,7 +72,7 @@ def _process(*arguments: Any) -> Iterator[tuple[multiprocessing.process.BaseProc
     """A process that serves, and where its answers arrive; both are gone afterwards."""
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
-    process = spawn.Process(target=_serve, args=(theirs, *arguments), daemon=True)
+    process = spawn.Process(target=_serve, args=(theirs, *arguments))
     process.start()
     theirs.close()  # so that its end is seen here
     try:
