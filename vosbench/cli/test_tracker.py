@@ -38,8 +38,8 @@ _COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "left out":
 )  # fmt: skip
 @click.option("--case", "only", multiple=True, metavar="NAME", help="Only this case. Repeatable.")
 @click.option(
-    "--timeout", default=600.0, show_default=True, metavar="SECONDS",
-    help="End a tracker that takes longer for one case.",
+    "--timeout", type=click.FloatRange(min=0, min_open=True), default=600.0, show_default=True,
+    metavar="SECONDS", help="End a tracker that takes longer for one case.",
 )  # fmt: skip
 @click.option(
     "--write-annotations", "annotations", metavar="DIR",
