@@ -7,8 +7,8 @@
 Each row is measured in a process of its own, so that its peak memory is its own. Times are the
 quickest of `--repeats`, in seconds: other work on the machine only ever adds. A step is split into
 forward, backward and update; its work also by kind of operation (self time in the profiler). One
-object of a quarter of the frame's height and a third of its width to each side, batch of one image;
-the mask loss looks at as many positive RoIs as its configuration allows (lite 8, r50 32).
+object of half the frame's height and a third of its width, batch of one image; the mask loss looks
+at as many positive RoIs as its configuration allows (lite 8, r50 32).
 """
 
 from __future__ import annotations
