@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -208,7 +209,7 @@ def ablation_table(
         if published:
             name, value = step.rung.published or ("", _NAN)
             row |= {"Published": value, "Its gain": value - above_published, "Published as": name}
-            above_published = value
+            above_published = above_published if isnan(value) else value
         rows.append(row)
         above = sound
     frame = pd.DataFrame(rows, index=[step.name for step in steps])

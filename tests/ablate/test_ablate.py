@@ -112,8 +112,9 @@ def test_the_published_ladder_stands_beside_its_trackers(ablate):
     steps = [Step(rung, rung.tracker, None) for rung in rungs]
     table = ablation_table(steps, "davis17-val", published=True)
     listed = ablation().query("iterations == 10")
-    assert table.frame["Published"].tolist() == pytest.approx((listed["JF"] / 100).tolist())
-    gains = table.frame["Its gain"].iloc[1:].tolist()
+    known = table.frame.dropna(subset="Published")
+    assert known["Published"].tolist() == pytest.approx((listed["JF"] / 100).tolist())
+    gains = known["Its gain"].iloc[1:].tolist()
     assert gains == pytest.approx((listed["gain"].iloc[1:] / 100).tolist())
     result = ablate("--no-run", command=("eosvos", "ablate"))
     assert result.exit_code == 5

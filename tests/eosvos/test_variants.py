@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.variants import VARIANTS, Settings, specs
+from vosbench_eosvos.variants import LADDER, VARIANTS, Settings, specs
+from vosbench_eosvos.weights import find_weights
 
 PUBLISHED = [
     "eosvos-1",
@@ -35,6 +36,18 @@ def test_a_variant_fixes_options_that_exist_and_its_name_says_so(spec):
     assert settings.iterations == steps
     assert settings.online == spec.name.endswith("-ona")
     assert set(VARIANTS[spec.name][1]) <= {option.name for option in spec.options}
+
+
+@pytest.mark.parametrize("spec", list(specs()), ids=lambda spec: spec.name)
+def test_the_weights_of_every_variant_ship(spec):
+    assert find_weights(Settings.from_options(spec.resolve_options({})).weights).is_file()
+
+
+def test_the_ladder_is_the_papers_with_rows_between():
+    places = [place for place in LADDER.values() if place is not None]
+    assert places == list(range(6))
+    names = {row.split("+")[0] for row in LADDER}
+    assert names <= {spec.name for spec in specs()} | {"handcrafted-10"}
 
 
 def test_options_are_parsed_and_checked():

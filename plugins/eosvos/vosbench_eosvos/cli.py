@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -316,14 +317,15 @@ def validate(
 
 
 def _ladder() -> list[Rung]:
-    from vosbench.ablation import Rung
+    from vosbench.ablation import parse_rows
     from vosbench.published import ablation
 
     listed = ablation()
     rows = listed[listed["iterations"] == 10]
+    published = [(str(n), p / 100) for n, p in zip(rows["variant"], rows["JF"], strict=True)]
     return [
-        Rung(tracker, published=(str(name), percent / 100))
-        for tracker, name, percent in zip(LADDER, rows["variant"], rows["JF"], strict=True)
+        replace(rung, published=None if place is None else published[place])
+        for rung, place in zip(parse_rows(",".join(LADDER)), LADDER.values(), strict=True)
     ]
 
 
