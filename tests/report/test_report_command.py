@@ -61,9 +61,10 @@ def test_no_text_from_outside_is_markup(report):
     assert html.escape("<b>slow</b>") in text
 
 
-def test_without_the_dataset_stored_scores_are_shown(results, tmp_path):
+def test_without_the_dataset_stored_scores_are_shown(results, toys, tmp_path):
     output = tmp_path / "report.html"
-    invoke("--results", str(results), "--output", str(output))  # nothing scored: may fail
+    scored = ("--dataset", str(toys.root), "--results", str(results), "--output", str(output))
+    assert invoke(*scored).exit_code == 0
     result = invoke("--dataset", "toys", "--results", str(results), "--output", str(output))
     assert result.exit_code == 0, result.output
     assert "no pictures:" in result.output
