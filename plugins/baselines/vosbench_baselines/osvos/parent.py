@@ -38,7 +38,7 @@ class ParentSettings:
         checkpoint_every: in steps. seed: of every random draw.
     """
 
-    steps: int = 2000
+    steps: int = 3600
     batch: int = 4
     rate: float = 2e-3
     backbone_rate: float = 4e-4
@@ -47,7 +47,7 @@ class ParentSettings:
     clip: float = 5.0
     photos: float = 0.6
     paste: float = 0.2
-    view: ViewSettings = field(default_factory=lambda: ViewSettings(size=(288, 288)))
+    view: ViewSettings = field(default_factory=lambda: ViewSettings(size=(384, 384)))
     checkpoint_every: int = 100
     seed: int = 0
 
