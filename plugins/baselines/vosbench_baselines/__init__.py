@@ -101,14 +101,13 @@ TRACKERS = (
                 Option("rate", 3e-3, "the learning rate of all parameters (plain SGD)"),
             ),
             capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
-            # As eosvos-10-single-lr and eosvos-50: what differs is where rates come from.
+            # As eosvos-10-single-lr: what differs is where weights and rate come from.
             settings={
                 "weights": "parent-lite",
                 "box_propagation": False,
                 "continuity": 0.0,
                 "edges": False,
                 "iterations": steps,
-                "transforms": 0 if steps < 50 else 8,
             },
         )
         for steps in (10, 50, 100, 1000)

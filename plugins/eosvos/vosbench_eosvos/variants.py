@@ -64,17 +64,11 @@ _PLAIN: dict[str, OptionValue] = {"box_propagation": False, "continuity": 0.0, "
 VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     "eosvos-1": ("one step", {"iterations": 1}),
     "eosvos-10": ("10 steps", {"iterations": 10}),
-    "eosvos-50": ("50 steps", {"iterations": 50, "transforms": 8}),
-    "eosvos-100": ("100 steps", {"iterations": 100, "transforms": 8}),
+    "eosvos-50": ("50 steps", {"iterations": 50}),
+    "eosvos-100": ("100 steps", {"iterations": 100}),
     "eosvos-10-ona": ("10 steps, online adaptation", {"iterations": 10, "online": True}),
-    "eosvos-50-ona": (
-        "50 steps, online adaptation",
-        {"iterations": 50, "transforms": 8, "online": True},
-    ),
-    "eosvos-100-ona": (
-        "100 steps, online adaptation",
-        {"iterations": 100, "transforms": 8, "online": True},
-    ),
+    "eosvos-50-ona": ("50 steps, online adaptation", {"iterations": 50, "online": True}),
+    "eosvos-100-ona": ("100 steps, online adaptation", {"iterations": 100, "online": True}),
     # The ladder of the paper's ablation: each rung adds one thing to the one before; their weights
     # had equal budgets.
     "eosvos-10-single-lr": (
