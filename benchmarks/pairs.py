@@ -29,6 +29,8 @@ PAIRS = (
     ("tennis", "motorbike"),
 )
 TRACKERS = ("handcrafted-10", "eosvos-10-single-lr", "eosvos-10-gn-lovasz", "eosvos-10")
+#: What `eosvos-10` has besides learned weights, for the trackers that go without.
+ALL_ON = ("-o", "box_propagation=yes", "-o", "continuity=0.5", "-o", "edges=yes")
 SCALE = 0.6
 PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0]
 
@@ -97,7 +99,8 @@ def main() -> None:
     vosbench = [sys.executable, "-m", "vosbench"]
     where = ["--dataset", str(data), "--results", str(args.work / "results")]
     chosen = [part for name in args.trackers for part in ("--tracker", name)]
-    subprocess.run([*vosbench, "run", *chosen, *where], check=True)
+    for options in ((), ALL_ON):
+        subprocess.run([*vosbench, "run", *chosen, *options, *where], check=True)
     subprocess.run([*vosbench, "compare", "--dataset", "pairs", *where[2:]], check=True)
 
 
