@@ -423,7 +423,13 @@ def test_commands_train_from_photos_to_weights(folders, tmp_path):
 
     short = ["--steps", 1]
     run("pretrain", *data, "--out", tmp_path / "p", *short, "--units", 1, "--unit-images", 1)
-    parent = tmp_path / "p/parent.safetensors"
+    first = tmp_path / "p/parent.safetensors"
+    run("pretrain", *data, "--out", tmp_path / "q", *short, "--units", 1, "--unit-images", 1,
+        "--parent", first, "--rate", 1e-12, "--backbone-rate", 1e-12, "--paste", 0)  # fmt: skip
+    parent = tmp_path / "q/parent.safetensors"
+    before, after = LearnedOptimiser.load(first), LearnedOptimiser.load(parent)
+    assert all(torch.equal(t, after.state[n]) for n, t in before.state.items())
+    assert after.provenance["parent"] == before.provenance
     run("metatrain", *data, "--out", tmp_path / "m", "--parent", parent, *short, "--tasks", 1,
         "--inner-steps", "1,2", "--start-rate", 1e-3, "--level", "parameter")  # fmt: skip
     made = LearnedOptimiser.load(tmp_path / "m/last.safetensors")
@@ -450,6 +456,17 @@ def test_learning_rates_of_another_model_are_refused(folders, tmp_path):
          "--rates", str(tmp_path / "lite.safetensors")],
     )  # fmt: skip
     assert "another model" in str(result.exception)
+
+
+def test_pretraining_refuses_the_weights_of_another_model(folders, tmp_path):
+    path = tmp_path / "lovasz.safetensors"
+    LearnedOptimiser.create(build_model(get_config("lite")), "global", 1e-3).save(path)
+    result = CliRunner().invoke(
+        eosvos,
+        ["pretrain", "--photos", str(folders / "photos"), "--cache", str(tmp_path / "cache"),
+         "--out", str(tmp_path / "p"), "--parent", str(path)],
+    )  # fmt: skip
+    assert "another mask_loss" in str(result.exception)
 
 
 def test_commands_say_what_is_missing(tmp_path):

@@ -126,11 +126,22 @@ def _parse_steps(text: str, option: str = "--iterations") -> tuple[int, ...]:
     "--mask-loss", type=click.Choice(["lovasz", "cross_entropy"]), default="cross_entropy"
 )
 @click.option("--weights", default="imagenet", show_default=True, help="imagenet, coco, or a file.")
+@click.option(
+    "--parent",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Go on from the weights of an earlier pre-training instead.",
+)
 @click.option("--steps", default=3600, show_default=True)
 @click.option("--units", default=2, show_default=True, help="Units of work a step.")
 @click.option("--unit-images", default=2, show_default=True, help="Images a unit.")
 @click.option("--rate", default=1e-3, show_default=True, help="Learning rate of the heads.")
 @click.option("--backbone-rate", default=3e-4, show_default=True)
+@click.option(
+    "--paste",
+    default=0.3,
+    show_default=True,
+    help="Share of images with an instance of another image on top.",
+)
 def pretrain(
     folders: DataFolders,
     bf16: bool,
@@ -141,11 +152,13 @@ def pretrain(
     norm: str | None,
     mask_loss: str,
     weights: str,
+    parent: Path | None,
     steps: int,
     units: int,
     unit_images: int,
     rate: float,
     backbone_rate: float,
+    paste: float,
 ) -> None:
     """Train the model to find and cut out any object (the parent of all that follows)."""
     from vosbench_eosvos.training import runs
@@ -161,10 +174,12 @@ def pretrain(
             unit_images=unit_images,
             rate=rate,
             backbone_rate=backbone_rate,
+            paste=paste,
             seed=seed,
         ),
         model=model,
         weights=weights,
+        parent=parent,
         bf16=bf16,
         **{k: v for k, v in changes.items() if v is not None},
     )
@@ -206,6 +221,18 @@ def pretrain(
     "--rate-rate", default=0.08, show_default=True, help="Of lambda, in units of its first value."
 )
 @click.option("--second-order", is_flag=True, help="Differentiate through the inner steps.")
+@click.option(
+    "--videos",
+    default=0.6,
+    show_default=True,
+    help="Share of tasks from videos; the rest are two views of a photo.",
+)
+@click.option(
+    "--distractor",
+    default=0.35,
+    show_default=True,
+    help="Share of tasks with an instance of another image put into both frames.",
+)
 @click.option("--validate-every", default=50, show_default=True)
 def metatrain(
     folders: DataFolders,
@@ -224,11 +251,14 @@ def metatrain(
     rate: float,
     rate_rate: float,
     second_order: bool,
+    videos: float,
+    distractor: float,
     validate_every: int,
 ) -> None:
     """Learn theta0 and lambda over tasks of one object each."""
     from vosbench_eosvos.training import runs
     from vosbench_eosvos.training.metatrain import MetaSettings
+    from vosbench_eosvos.training.tasks import TaskSettings
 
     path = runs.metatrain(
         folders,
@@ -236,6 +266,7 @@ def metatrain(
         MetaSettings(
             steps=steps,
             tasks=tasks,
+            tasks_from=TaskSettings(videos=videos, distractor=distractor),
             inner_steps=_parse_steps(inner_steps, "--inner-steps"),
             rate=rate,
             rate_rate=rate_rate,

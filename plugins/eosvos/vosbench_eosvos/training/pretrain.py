@@ -97,13 +97,16 @@ class Pretraining:
         *,
         validation: Any | None = None,
         export: Path | None = None,
+        parent: dict[str, Any] | None = None,
     ) -> None:
+        """`parent`: provenance of the weights that `model` starts from, if they were trained."""
         self.model = model
         self.settings = settings
         self.folder = folder
         self.export = export or folder / "parent.safetensors"
         self._sampler = ImageSampler(corpus, settings)
         self._validation = validation
+        self._parent = parent
         self._parameters = [p for p in model.parameters() if p.requires_grad]
         backbone = {id(p) for p in model.backbone.parameters()}
         groups = [
@@ -213,5 +216,6 @@ class Pretraining:
             "steps": self.step,
             "seconds": round(self.seconds),
             "settings": self._identity,
+            **({"parent": self._parent} if self._parent else {}),
         }
         LearnedOptimiser.create(self.model, "global", 1e-3, provenance).save(self.export, half=True)

@@ -84,17 +84,40 @@ def pretrain(
     model: str,
     weights: str | None,
     bf16: bool,
+    parent: Path | None = None,
     **changes: Any,
 ) -> Path:
-    """Pre-train `model` (changed by `changes`) and return the file with its weights."""
+    """Pre-train `model` (changed by `changes`) and return the file with its weights.
+
+    Args:
+        weights: of the backbone or of the whole `r50`, see `build_model`.
+        parent: result of an earlier pre-training to go on from; `model` and `weights` are its.
+
+    Raises:
+        UsageError: `parent` is of another model than `changes` ask for.
+    """
     with distributed.process_group():
         corpus, held_out = folders.training(), folders.development()
-        net = build_model(get_config(model, **changes), weights=weights)
+        provenance = None
+        if parent is None:
+            net = build_model(get_config(model, **changes), weights=weights)
+        else:
+            earlier = _pretrained(parent, model, changes)
+            net, provenance = earlier.build_model(), earlier.provenance
         net.bf16 = bf16
         validation = DetectionValidation(held_out) if held_out else None
-        run = Pretraining(net, corpus, settings, out, validation=validation)
+        run = Pretraining(net, corpus, settings, out, validation=validation, parent=provenance)
         run.run()
         return run.export
+
+
+def _pretrained(parent: Path, model: str, changes: dict[str, Any]) -> LearnedOptimiser:
+    learned = LearnedOptimiser.load(parent)
+    wanted = {"name": model, **changes}
+    others = [k for k, v in wanted.items() if getattr(learned.config, k) != v]
+    if others:
+        raise UsageError(f"--parent {parent}: its model has another {', '.join(others)}")
+    return learned
 
 
 def metatrain(
