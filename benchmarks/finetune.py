@@ -83,7 +83,7 @@ def measure(case: Case) -> Row:
     from torch.func import functional_call
 
     from vosbench_eosvos.boxprop import propagate
-    from vosbench_eosvos.detect import paste
+    from vosbench_eosvos.detect import paste_all
     from vosbench_eosvos.finetune import loss_of, make_example, to_tensor
     from vosbench_eosvos.learned import LearnedOptimiser
     from vosbench_eosvos.model import build, build_model, get_config, mask_rcnn
@@ -153,7 +153,7 @@ def measure(case: Case) -> Row:
         [found] = functional_call(
             model, params, (features,), {"proposals": [boxes], "max_detections": 1}
         )
-        paste(found.mask_logits[0], found.boxes[0], case.size)
+        paste_all(found.mask_logits[0], found.mask_boxes[0], case.size)
         times["frame"].append(clock() - start)
 
     for run in (step, frame):

@@ -7,14 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torchvision.transforms.functional import resize
 
-from vosbench_eosvos.detect import choose, near, paste
+from vosbench_eosvos.detect import choose, near, paste, paste_all
 from vosbench_eosvos.model import Detections
 
 
 def detections(*scored_boxes):
     boxes = torch.tensor([b for _, b in scored_boxes], dtype=torch.float32).reshape(-1, 4)
     scores = torch.tensor([s for s, _ in scored_boxes])
-    return Detections(boxes, scores, torch.zeros(len(boxes), 8, 8))
+    return Detections(boxes, scores, boxes[:, None], torch.zeros(len(boxes), 1, 8, 8))
 
 
 FAR = (0.9, (60, 60, 80, 80))
@@ -74,3 +74,20 @@ def test_paste_moves_with_the_box(dx, dy):
 
 def test_a_box_outside_the_image_leaves_it_empty():
     assert not paste(torch.ones(28, 28), torch.tensor([-30.0, 5.0, -10.0, 20.0]), (40, 40)).any()
+
+
+def test_masks_of_several_boxes_are_averaged_where_boxes_are():
+    inner, outer = (10.0, 10.0, 20.0, 20.0), (5.0, 5.0, 30.0, 30.0)
+    logits = torch.stack([torch.full((28, 28), 4.0), torch.full((28, 28), -1.0)])
+    out = paste_all(logits, torch.tensor([inner, outer]), (40, 40))
+    sure, unsure = torch.tensor([4.0, -1.0]).sigmoid().tolist()
+    assert np.allclose(out[10:20, 10:20], (sure + unsure) / 2, atol=1e-6)
+    assert np.allclose(out[5:30, 20:30], unsure, atol=1e-6)
+    assert not out[:5].any() and not out[:, 30:].any()
+
+
+@given(edge, edge, st.floats(0.01, 150), st.floats(0.01, 150))
+def test_the_mean_of_one_mask_is_that_mask(x, y, width, height):
+    logits = torch.randn(1, 28, 28, generator=torch.Generator().manual_seed(2))
+    box = torch.tensor([[x, y, x + width, y + height]])
+    assert np.array_equal(paste_all(logits, box, (90, 100)), paste(logits[0], box[0], (90, 100)))

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vosbench import Capabilities, Option, TrackerSpec, hookimpl
-from vosbench_eosvos.variants import Settings
+from vosbench_eosvos.variants import PLAIN, Settings
 
 if TYPE_CHECKING:
     import click
@@ -103,10 +103,8 @@ TRACKERS = (
             capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
             # As eosvos-10-single-lr: what differs is where weights and rate come from.
             settings={
+                **PLAIN,
                 "weights": "parent-lite",
-                "box_propagation": False,
-                "continuity": 0.0,
-                "edges": False,
                 "iterations": steps,
             },
         )

@@ -61,6 +61,24 @@ def paste(logits: Tensor, box: Tensor, size: tuple[int, int]) -> Scores:
     return out
 
 
+def paste_all(logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Scores:
+    """Mean probabilities (H, W) of one object's masks in several boxes; 0 outside all of them.
+
+    At each pixel, the mean goes over the boxes that hold its centre.
+
+    Args:
+        logits: (K, S, S), each spread over its box. boxes, size: (K, 4), see `paste`.
+    """
+    total = np.zeros(size, np.float32)
+    votes = np.zeros(size, np.float32)
+    for grid, box in zip(logits, boxes, strict=True):
+        total += paste(grid, box, size)
+        x1, y1, x2, y2 = box.tolist()
+        votes[np.ix_(_pixels(y1, y2, size[0]), _pixels(x1, x2, size[1]))] += 1
+    total /= np.maximum(votes, 1, out=votes)
+    return total
+
+
 def _pixels(low: float, high: float, limit: int) -> NDArray[np.int64]:
     """Indices of the pixels whose centres lie in [low, high]; at least the one in the middle."""
     first, last = int(np.ceil(low - 0.5)), int(np.floor(high - 0.5))

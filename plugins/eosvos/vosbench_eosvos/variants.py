@@ -38,6 +38,7 @@ class Settings:
     continuity: float = _option(
         0.5, "weight of the overlap with the last box in the choice of a detection; 0: score alone"
     )
+    sizes: bool = _option(True, "average the mask over three sizes of the detection's box")
     edges: bool = _option(True, "let the masks' outlines follow the image's edges")
     short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
     enlarge: bool = _option(False, "enlarge smaller frames to `short_side` too")
@@ -58,7 +59,13 @@ class Settings:
         return cls(**{k: v for k, v in options.items() if k in names})  # type: ignore[arg-type]
 
 
-_PLAIN: dict[str, OptionValue] = {"box_propagation": False, "continuity": 0.0, "edges": False}
+#: The paper's method on one frame: no look at the last box, the mask as the network gives it.
+PLAIN: dict[str, OptionValue] = {
+    "box_propagation": False,
+    "continuity": 0.0,
+    "sizes": False,
+    "edges": False,
+}
 
 #: What distinguishes each variant; the rest are the defaults of `Settings`.
 VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
@@ -73,19 +80,19 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     # had equal budgets.
     "eosvos-10-single-lr": (
         "ablation: one learned rate, frozen batch norm, cross-entropy",
-        {"weights": "eosvos-lite-single-lr", **_PLAIN},
+        {"weights": "eosvos-lite-single-lr", **PLAIN},
     ),
     "eosvos-10-neuron-lr": (
         "ablation: the same with a rate per neuron",
-        {"weights": "eosvos-lite-neuron-lr", **_PLAIN},
+        {"weights": "eosvos-lite-neuron-lr", **PLAIN},
     ),
     "eosvos-10-gn-lovasz": (
         "ablation: the same with Lovász loss (group norm in pyramid and heads only)",
-        {"weights": "eosvos-lite-lovasz", **_PLAIN},
+        {"weights": "eosvos-lite-lovasz", **PLAIN},
     ),
     "eosvos-10-boxprop": (
         "ablation: the same, looking where the object was last",
-        {"weights": "eosvos-lite-lovasz", "edges": False},
+        {"weights": "eosvos-lite-lovasz", "sizes": False, "edges": False},
     ),
 }
 
@@ -98,7 +105,7 @@ LADDER: dict[str, int | None] = {
     "eosvos-10-neuron-lr": 2,
     "eosvos-10-gn-lovasz": 3,
     "eosvos-10-boxprop": 4,
-    "eosvos-10+edges=no": None,  # longer meta-training
+    "eosvos-10+sizes=no+edges=no": None,  # longer meta-training
     "eosvos-10": None,
     "eosvos-10-ona": 5,
 }

@@ -11,7 +11,7 @@ is one fine-tuning step, and
 
     [d] = torch.func.functional_call(model, params, (images,), {"max_detections": 1})
 
-predicts (`d.boxes` (1, 4), `d.scores` (1,), `d.mask_logits` (1, 56, 56), see `Detections`). What
+predicts (`d.boxes` (1, 4), `d.scores` (1,), `d.mask_logits` (1, 1, 56, 56), see `Detections`). What
 never changes can be computed once:
 
     depth = model.frozen_depth(names_that_learn)
@@ -67,11 +67,14 @@ class Detections:
         boxes: (D, 4) float32, inside the image.
         scores: (D,) probability of being the object, >= config.min_score; descending, unless
             `rank` orders otherwise.
-        mask_logits: (D, 2 * mask_window, 2 * mask_window) inside the box, 0 is one half.
+        mask_boxes: (D, K, 4) float32, inside the image: what the mask head looked at.
+        mask_logits: (D, K, 2 * mask_window, 2 * mask_window) spread over `mask_boxes`, 0 is one
+            half.
     """
 
     boxes: Tensor
     scores: Tensor
+    mask_boxes: Tensor
     mask_logits: Tensor
 
 
@@ -181,6 +184,7 @@ class MaskRCNN(nn.Module):
         proposals: Sequence[Tensor] | None = None,
         max_detections: int | None = None,
         rank: Rank | None = None,
+        growths: Sequence[float] = (0.0,),
     ) -> list[Detections]: ...
     @overload
     def forward(
@@ -197,6 +201,7 @@ class MaskRCNN(nn.Module):
         proposals: Sequence[Tensor] | None = None,
         max_detections: int | None = None,
         rank: Rank | None = None,
+        growths: Sequence[float] = (0.0,),
         stop: int | None = None,
     ) -> list[Detections] | dict[str, Tensor] | StageOutputs:
         """Losses with `targets`, detections without, the first `stop` backbone stages with `stop`.
@@ -212,6 +217,8 @@ class MaskRCNN(nn.Module):
             max_detections: return at most so many an image (the mask head runs on these only).
             rank: what detections are worth, from their boxes (n, 4) and scores (n,); suppression
                 and order go by it instead of the score.
+            growths: the mask head looks at each detection's box grown by these shares of its
+                width and height on every side; K of them.
             stop: number of backbone stages to run.
 
         Returns:
@@ -232,7 +239,7 @@ class MaskRCNN(nn.Module):
             pyramid = Pyramid(self.fpn, taps)
             if targets is not None:
                 return self._losses(pyramid, outputs.size, targets)
-            return self._detect(pyramid, outputs.size, proposals, max_detections, rank)
+            return self._detect(pyramid, outputs.size, proposals, max_detections, rank, growths)
 
     def _propose(
         self,
@@ -320,6 +327,7 @@ class MaskRCNN(nn.Module):
         proposals: Sequence[Tensor] | None,
         max_detections: int | None,
         rank: Rank | None,
+        growths: Sequence[float],
     ) -> list[Detections]:
         limit = self.config.max_detections if max_detections is None else max_detections
         found, _ = self._propose(pyramid, size)
@@ -340,12 +348,13 @@ class MaskRCNN(nn.Module):
             worth = scores if rank is None else rank(boxes, scores)
             keep = nms(boxes, worth, self.config.box_nms)[:limit]
             kept.append((boxes[keep], scores[keep]))
-        boxes = torch.cat([b for b, _ in kept])
-        logits = self._mask_head(pyramid, _image_index([b for b, _ in kept]), boxes)
-        return [
-            Detections(b, s, m)
-            for (b, s), m in zip(kept, torch.split(logits, [len(b) for b, _ in kept]), strict=True)
-        ]
+        looked_at = [clip_boxes_to_image(grow_boxes(b, growths), size) for b, _ in kept]
+        flat = [b.flatten(0, 1) for b in looked_at]
+        logits = self._mask_head(pyramid, _image_index(flat), torch.cat(flat))
+        masks = torch.split(
+            logits.view(-1, len(growths), *logits.shape[1:]), [len(b) for b, _ in kept]
+        )
+        return [Detections(b, s, a, m) for (b, s), a, m in zip(kept, looked_at, masks, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -389,6 +398,12 @@ def jitter_boxes(boxes: Tensor, copies: int, amount: float = 0.15) -> Tensor:
     extent = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2)
     moves = torch.rand(copies, *boxes.shape, device=boxes.device) * 2 - 1
     return (boxes + moves * amount * extent).reshape(-1, 4)
+
+
+def grow_boxes(boxes: Tensor, growths: Sequence[float]) -> Tensor:
+    """Each box (n, 4) with its sides moved outward by K shares of its extent: (n, K, 4)."""
+    outward = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2) * boxes.new_tensor([-1, -1, 1, 1])
+    return boxes[:, None] + boxes.new_tensor(growths)[:, None] * outward[:, None]
 
 
 def learnable_parameters(model: nn.Module) -> dict[str, Tensor]:

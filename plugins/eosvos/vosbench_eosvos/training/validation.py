@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.func import functional_call
 
-from vosbench_eosvos.detect import choose, paste
+from vosbench_eosvos.detect import choose, paste_all
 from vosbench_eosvos.finetune import fine_tune, make_example, to_tensor
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN
@@ -92,7 +92,7 @@ class FineTuneValidation:
         best = choose(found, min_score=self._settings.min_score)
         if best is None:
             return iou(np.zeros(labels.shape, bool), labels > 0)
-        mask = paste(found.mask_logits[best], found.boxes[best], labels.shape) > 0.5
+        mask = paste_all(found.mask_logits[best], found.mask_boxes[best], labels.shape) > 0.5
         return iou(mask, labels > 0)
 
 
@@ -115,8 +115,8 @@ class DetectionValidation:
             image, labels = self._corpus[index]
             [found] = model(to_tensor(image, torch.device("cpu")))
             scores = [
-                iou(paste(m, b, labels.shape) > 0.5, labels > 0)
-                for m, b in zip(found.mask_logits, found.boxes, strict=True)
+                iou(paste_all(m, b, labels.shape) > 0.5, labels > 0)
+                for m, b in zip(found.mask_logits, found.mask_boxes, strict=True)
             ]
             top.append(scores[0] if scores else 0.0)
             best.append(max(scores, default=0.0))
