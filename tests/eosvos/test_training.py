@@ -273,8 +273,9 @@ def test_meta_training_resumes_as_if_never_stopped(corpus, tmp_path):
     second.run()
     assert rows(tmp_path / "a") == rows(tmp_path / "b")
     for kind in ("state", "rates"):
-        a, b = getattr(whole.learned, kind), getattr(second.learned, kind)
-        assert all(torch.equal(t, b[n]) for n, t in a.items())
+        for which in ("learned", "mean"):
+            a, b = (getattr(getattr(run, which), kind) for run in (whole, second))
+            assert all(torch.equal(t, b[n]) for n, t in a.items())
     assert any((r != 1e-3).any() for r in whole.learned.rates.values())
 
 
@@ -298,6 +299,27 @@ def test_learning_rates_never_fall_below_zero_and_stay_when_told(corpus, tmp_pat
     fixed.advance()
     assert fixed.learned.rates["*"] == torch.tensor(1e-3)
     assert any(not torch.equal(t, before[n]) for n, t in fixed.learned.state.items())
+
+
+@pytest.mark.parametrize("average", [0.0, 0.05, 0.9])
+def test_what_is_exported_is_the_running_mean(corpus, tmp_path, average):
+    run = MetaTraining(
+        learned_small(), corpus, meta_settings(steps=2, average=average, warmup=0), tmp_path
+    )
+    start = {n: t.clone() for n, t in run.learned.state.items()}
+    run.advance()
+    first = {n: run.learned.state[n].clone() for n in run.learned.learning}
+    run.advance()
+    run._save()
+    share = max(1 - average, 1 / 1.2)  # of the second step
+    exported = LearnedOptimiser.load(tmp_path / "last.safetensors")
+    for n in run.learned.learning:
+        early = start[n].lerp(first[n], max(1 - average, 1 / 1.1))
+        wanted = early.lerp(run.learned.state[n], share)
+        torch.testing.assert_close(run.mean.state[n], wanted)
+        torch.testing.assert_close(exported.state[n], wanted, rtol=1e-3, atol=1e-4)
+        if average == 0:
+            assert torch.equal(run.mean.state[n], run.learned.state[n])
 
 
 class SmoothModel(torch.nn.Module):

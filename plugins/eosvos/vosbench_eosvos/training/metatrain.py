@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +46,9 @@ class MetaSettings:
         warmup: steps over which both rise; a cosine takes them to a tenth at the end.
         decay: decoupled weight decay of theta0.
         clip: largest norm of one task's gradient of theta0; its rates' gradient shrinks with it.
+        average: what is validated and exported is the running mean of theta0 and lambda over about
+            the last 1 / (1 - average) steps, which evens out what single batches of tasks do to
+            them; 0 exports the last step's.
         second_order: differentiate through the inner steps instead (slow, for comparison).
         tasks_from: see `TaskSettings`.
         checkpoint_every, validate_every: in steps.
@@ -61,6 +64,7 @@ class MetaSettings:
     warmup: int = 20
     decay: float = 0.0
     clip: float = 10.0
+    average: float = 0.98
     second_order: bool = False
     tasks_from: TaskSettings = field(default_factory=TaskSettings)
     checkpoint_every: int = 10
@@ -195,7 +199,11 @@ def search_rate(
 
 class MetaTraining:
     """A run in a folder: `checkpoint.pt`, `losses.csv`, `validation.csv`, the last and the best
-    state as `last.safetensors` and `best.safetensors`."""
+    running mean as `last.safetensors` and `best.safetensors`.
+
+    Attributes:
+        learned: what is trained. mean: its running mean, see `MetaSettings.average`.
+    """
 
     def __init__(
         self,
@@ -208,6 +216,11 @@ class MetaTraining:
         bf16: bool = False,
     ) -> None:
         self.learned = learned
+        self.mean = replace(
+            learned,
+            state=learned.state | {n: learned.state[n].clone() for n in learned.learning},
+            rates={n: r.clone() for n, r in learned.rates.items()},
+        )
         self.settings = settings
         self.folder = folder
         self.model = learned.build_model()
@@ -247,10 +260,14 @@ class MetaTraining:
         if stored is None:
             return
         with torch.no_grad():
-            for name, value in stored["theta"].items():
-                self._theta[name].copy_(value)
-            for name, value in stored["rates"].items():
-                self.learned.rates[name].copy_(value)
+            for learned, theta, rates in (
+                (self.learned, stored["theta"], stored["rates"]),
+                (self.mean, stored["mean_theta"], stored["mean_rates"]),
+            ):
+                for name, value in theta.items():
+                    learned.state[name].copy_(value)
+                for name, value in rates.items():
+                    learned.rates[name].copy_(value)
         self._optimiser.load_state_dict(stored["optimiser"])
         self.step, self.seconds, self.best = stored["step"], stored["seconds"], stored["best"]
 
@@ -322,6 +339,7 @@ class MetaTraining:
         for t in self._theta.values():
             t.grad = None
         self.step += 1
+        self._average()
         solved = max(1.0, count - float(values[4]))
         before, inner, outer, norm, failed, *parts = values.tolist()
         return {
@@ -333,11 +351,20 @@ class MetaTraining:
             **{k: v / solved for k, v in zip(LOSSES, parts, strict=True)},
         }
 
+    @torch.no_grad()
+    def _average(self) -> None:
+        """Move the running mean; in the beginning it spans a tenth of the steps so far."""
+        weight = max(1 - self.settings.average, 1 / (1 + self.step / 10))
+        for n, t in self._theta.items():
+            self.mean.state[n].lerp_(t, weight)
+        for n, rate in self.learned.rates.items():
+            self.mean.rates[n].lerp_(rate, weight)
+
     def _validate(self, lead: bool) -> None:
         if self._validation is None:
             return
         start = time.monotonic()
-        scores = self._validation(self.learned, self.model)
+        scores = self._validation(self.mean, self.model)
         if not lead:
             return
         if self._scores is None:
@@ -351,7 +378,7 @@ class MetaTraining:
             self._export("best")
 
     def _export(self, name: str) -> None:
-        self.learned.provenance = {
+        self.mean.provenance = {
             **{k: v for k, v in self.learned.provenance.items() if k != "meta"},
             "meta": {
                 "steps": self.step,
@@ -360,13 +387,15 @@ class MetaTraining:
                 "settings": self._identity,
             },
         }
-        self.learned.save(self.folder / f"{name}.safetensors", half=True)
+        self.mean.save(self.folder / f"{name}.safetensors", half=True)
 
     def _save(self) -> None:
         content: dict[str, Any] = {
             "settings": self._identity,
             "theta": self._theta,
             "rates": self.learned.rates,
+            "mean_theta": {n: self.mean.state[n] for n in self._theta},
+            "mean_rates": self.mean.rates,
             "optimiser": self._optimiser.state_dict(),
             "step": self.step,
             "seconds": self.seconds,
