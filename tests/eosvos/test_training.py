@@ -453,8 +453,12 @@ def test_commands_train_from_photos_to_weights(folders, tmp_path):
     assert all(torch.equal(t, after.state[n]) for n, t in before.state.items())
     assert after.provenance["parent"] == before.provenance
     run("metatrain", *data, "--out", tmp_path / "m", "--parent", parent, *short, "--tasks", 1,
-        "--inner-steps", "1,2", "--start-rate", 1e-3, "--level", "parameter")  # fmt: skip
+        "--inner-steps", "1,2", "--start-rate", 1e-3, "--level", "parameter",
+        "--set", "mask_window=14", "--videos", 0, "--distractor", 1)  # fmt: skip
     made = LearnedOptimiser.load(tmp_path / "m/last.safetensors")
+    assert made.config.mask_window == 14
+    tasks_from = made.provenance["meta"]["settings"]["tasks_from"]
+    assert (tasks_from["videos"], tasks_from["distractor"]) == (0, 1)
     assert made.level == "parameter"
     assert made.config.mask_loss == "lovasz"
     assert made.provenance["parent"]["steps"] == 1
@@ -489,6 +493,22 @@ def test_pretraining_refuses_the_weights_of_another_model(folders, tmp_path):
          "--out", str(tmp_path / "p"), "--parent", str(path)],
     )  # fmt: skip
     assert "another mask_loss" in str(result.exception)
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [("mask_window", "name=12"), ("mask_window=wide", "name=12"), ("masks=3", "no setting masks")],
+)
+def test_changes_of_the_model_that_cannot_be_are_refused(folders, tmp_path, change, complaint):
+    learned_small().save(tmp_path / "small.safetensors")
+    result = CliRunner().invoke(
+        eosvos,
+        ["metatrain", "--photos", str(folders / "photos"), "--cache", str(tmp_path / "cache"),
+         "--out", str(tmp_path / "m"), "--parent", str(tmp_path / "small.safetensors"),
+         "--set", change],
+    )  # fmt: skip
+    assert result.exit_code != 0
+    assert complaint in result.output + str(result.exception)
 
 
 def test_commands_say_what_is_missing(tmp_path):

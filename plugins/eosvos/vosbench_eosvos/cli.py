@@ -101,6 +101,14 @@ def _with_options(command: Callable[..., Any], *options: Callable[..., Any]) -> 
     return functools.reduce(lambda inner, option: option(inner), reversed(options), command)
 
 
+_changes = click.option(
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="NAME=NUMBER",
+    help="Change a number in the model's configuration, for example mask_window=28.",
+)
+
 _parent = click.option(
     "--parent",
     required=True,
@@ -114,6 +122,14 @@ def _parse_steps(text: str, option: str = "--iterations") -> tuple[int, ...]:
         return tuple(sorted(int(t) for t in text.split(",")))
     except ValueError:
         raise click.BadParameter(f"{option} {text!r} is not a list like 1,10") from None
+
+
+def _parse_changes(texts: tuple[str, ...]) -> dict[str, int]:
+    pairs = [text.partition("=") for text in texts]
+    try:
+        return {name: int(number) for name, _, number in pairs}
+    except ValueError:
+        raise click.BadParameter(f"--set {' '.join(texts)} is not of the form name=12") from None
 
 
 @eosvos.command()
@@ -142,6 +158,7 @@ def _parse_steps(text: str, option: str = "--iterations") -> tuple[int, ...]:
     show_default=True,
     help="Share of images with an instance of another image on top.",
 )
+@_changes
 def pretrain(
     folders: DataFolders,
     bf16: bool,
@@ -159,12 +176,13 @@ def pretrain(
     rate: float,
     backbone_rate: float,
     paste: float,
+    changes: tuple[str, ...],
 ) -> None:
     """Train the model to find and cut out any object (the parent of all that follows)."""
     from vosbench_eosvos.training import runs
     from vosbench_eosvos.training.pretrain import PretrainSettings
 
-    changes = {"backbone": backbone, "norm": norm, "mask_loss": mask_loss}
+    named = {"backbone": backbone, "norm": norm, "mask_loss": mask_loss}
     path = runs.pretrain(
         folders,
         out,
@@ -181,7 +199,8 @@ def pretrain(
         weights=weights,
         parent=parent,
         bf16=bf16,
-        **{k: v for k, v in changes.items() if v is not None},
+        **{k: v for k, v in named.items() if v is not None},
+        **_parse_changes(changes),
     )
     click.echo(f"wrote {path}")
 
@@ -234,6 +253,7 @@ def pretrain(
     help="Share of tasks with an instance of another image put into both frames.",
 )
 @click.option("--validate-every", default=50, show_default=True)
+@_changes
 def metatrain(
     folders: DataFolders,
     bf16: bool,
@@ -254,6 +274,7 @@ def metatrain(
     videos: float,
     distractor: float,
     validate_every: int,
+    changes: tuple[str, ...],
 ) -> None:
     """Learn theta0 and lambda over tasks of one object each."""
     from vosbench_eosvos.training import runs
@@ -281,6 +302,7 @@ def metatrain(
         rates=rates,
         bf16=bf16,
         mask_loss=mask_loss,
+        **_parse_changes(changes),
     )
     click.echo(f"wrote {path}")
 

@@ -2,7 +2,7 @@
 
 from vosbench_eosvos.model.backbone import StageOutputs
 from vosbench_eosvos.model.build import build_model
-from vosbench_eosvos.model.config import CONFIGS, ModelConfig, get_config
+from vosbench_eosvos.model.config import CONFIGS, ModelConfig, changed, get_config
 from vosbench_eosvos.model.mask_rcnn import (
     Detections,
     MaskRCNN,
@@ -21,6 +21,7 @@ __all__ = [
     "StageOutputs",
     "Target",
     "build_model",
+    "changed",
     "get_config",
     "jitter_boxes",
     "learnable_parameters",

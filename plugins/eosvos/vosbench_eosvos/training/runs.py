@@ -12,7 +12,7 @@ import torch
 
 from vosbench.errors import UsageError
 from vosbench_eosvos.learned import LearnedOptimiser, Level
-from vosbench_eosvos.model import build_model, get_config
+from vosbench_eosvos.model import build_model, changed, get_config
 from vosbench_eosvos.training import distributed
 from vosbench_eosvos.training.data import (
     DEVELOPMENT_SPLIT,
@@ -146,7 +146,7 @@ def metatrain(
     with distributed.process_group():
         corpus, held_out = folders.training(), folders.development()
         learned = LearnedOptimiser.load(parent)
-        learned.config = replace(learned.config, **changes)
+        learned.config = changed(learned.config, **changes)
         if rates is not None:
             learned = _with_rates_of(LearnedOptimiser.load(rates), learned, rates)
         elif level is not None:
