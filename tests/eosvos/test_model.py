@@ -72,7 +72,7 @@ def test_detections_lie_in_the_image_best_first(model, batch):
             assert (found.boxes[:, 2:] <= torch.tensor([122, 90])).all()
             assert (found.boxes >= 0).all()
             assert (found.scores.diff() <= 0).all()
-            assert found.mask_logits.shape == (len(found.boxes), 1, 56, 56)
+            assert found.mask_logits.shape == (len(found.boxes), 1, 80, 80)
             assert (found.mask_boxes == found.boxes[:, None]).all()
             assert len(found.boxes) <= model.config.max_detections
 
@@ -90,7 +90,7 @@ def test_masks_of_grown_boxes_come_beside_those_of_the_box(model, batch):
         plain = model(batch[0])
         grown = model(batch[0], growths=(0.0, 0.1))
     for a, b in zip(plain, grown, strict=True):
-        assert b.mask_logits.shape == (len(a.boxes), 2, 56, 56)
+        assert b.mask_logits.shape == (len(a.boxes), 2, 80, 80)
         torch.testing.assert_close(b.mask_boxes[:, 0], a.boxes)
         torch.testing.assert_close(b.mask_logits[:, 0], a.mask_logits[:, 0], rtol=1e-4, atol=1e-4)
         limits = torch.tensor([122.0, 90, 122, 90])

@@ -150,6 +150,16 @@ def test_predictions_have_native_size_whatever_the_working_size(
     assert tracker._features.size == worked[short_side, enlarge]
 
 
+def test_masks_as_fine_as_asked_for(make_context):
+    trained = EosvosTracker(make_context()).model.config
+    finer = EosvosTracker(make_context(mask_window=20, mask_rois=3)).model.config
+    assert (finer.mask_window, finer.mask_rois) == (20, 3)
+    assert trained.mask_window != 20 and trained.mask_rois != 3
+    assert finer.mask_scale == trained.mask_scale
+    with pytest.raises(UsageError, match="mask_window=-1"):
+        EosvosTracker(make_context(mask_window=-1))
+
+
 def test_one_pixel_survives_shrinking(make_context, scene):
     frames, _ = scene(2)
     [prediction] = track(make_context(short_side=24), frames, {1: one_pixel(frames[0].size)})

@@ -1,6 +1,6 @@
 """Let a mask's outline follow the image: a colour guided filter over the probabilities.
 
-A mask comes out of the network as 56x56 values, so its outline is rounder than the object's. The
+A mask comes out of the network as 80x80 values, so its outline is rounder than the object's. The
 filter explains the probabilities in every small window by a linear function of colour, which moves
 the outline to the edge nearby (He et al., "Guided image filtering", ECCV 2010; at reduced size, as
 in their "Fast guided filter", 2015). The paper of e-OSVOS has no such step; OSVOS snaps outlines to

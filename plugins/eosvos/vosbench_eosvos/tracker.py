@@ -83,8 +83,10 @@ class EosvosTracker:
         ctx.used_file(path)
         learned = LearnedOptimiser.load(path)
         kept = self.settings.proposals
+        asked = {n: getattr(self.settings, n) for n in ("mask_window", "mask_scale", "mask_rois")}
         config = replace(
             learned.config,
+            **{name: value for name, value in asked.items() if value},
             pre_nms=(learned.config.pre_nms[0], max(kept, learned.config.pre_nms[1])),
             post_nms=(learned.config.post_nms[0], kept),
             min_score=self.settings.min_score,

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from vosbench.errors import UsageError
 from vosbench.specs import Capabilities, Option, OptionValue, TrackerSpec
 
 
@@ -38,11 +39,26 @@ class Settings:
     continuity: float = _option(
         0.5, "weight of the overlap with the last box in the choice of a detection; 0: score alone"
     )
+    mask_window: int = _option(
+        0, "side of the mask head's window, masks have twice that; 0: as the weights were trained"
+    )
+    mask_scale: int = _option(
+        0, "box side from which masks are read at stride 16; 0: as the weights were trained"
+    )
+    mask_rois: int = _option(
+        0, "boxes that the mask loss of a step looks at; 0: as the weights were trained"
+    )
     sizes: bool = _option(True, "average the mask over three sizes of the detection's box")
     edges: bool = _option(True, "let the masks' outlines follow the image's edges")
     short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
     enlarge: bool = _option(False, "enlarge smaller frames to `short_side` too")
     bf16: bool = _option(True, "convolutions in bfloat16 where the processor has it")
+
+    def __post_init__(self) -> None:
+        for f in fields(self):
+            value = getattr(self, f.name)
+            if isinstance(value, int | float) and value < 0:
+                raise UsageError(f"option {f.name}={value} is negative", f.metadata["help"])
 
     @classmethod
     def options(cls) -> tuple[Option, ...]:
@@ -105,7 +121,7 @@ LADDER: dict[str, int | None] = {
     "eosvos-10-neuron-lr": 2,
     "eosvos-10-gn-lovasz": 3,
     "eosvos-10-boxprop": 4,
-    "eosvos-10+sizes=no+edges=no": None,  # longer meta-training
+    "eosvos-10+sizes=no+edges=no": None,  # longer meta-training, finer masks
     "eosvos-10": None,
     "eosvos-10-ona": 5,
 }

@@ -28,7 +28,7 @@ class ModelConfig:
         rpn_levels: pyramid levels (2 is stride 4, 6 is stride 64) that propose boxes.
         anchor_sizes: anchor sides in pixels, one tuple for each of `rpn_levels`.
         box_window, box_features: side of the box head's RoI, width of its two layers.
-        mask_window: side of the mask head's RoI; masks come out at twice that (28 -> 56).
+        mask_window: side of the mask head's RoI; masks come out at twice that (40 -> 80).
         mask_convs, mask_channels: 3x3 convolutions of the mask head and their width.
         mask_scale: box side in pixels from which the mask head reads stride 16, half of it stride
             8, and so on; 224 is torchvision's, a larger one keeps more detail.
@@ -55,16 +55,16 @@ class ModelConfig:
     anchor_sizes: tuple[tuple[int, ...], ...] = ((32, 56), (80, 112), (160, 224), (320, 448))
     box_window: int = 7
     box_features: int = 512
-    mask_window: int = 28
+    mask_window: int = 40
     mask_convs: int = 3
     mask_channels: int = 96
-    mask_scale: int = 336
+    mask_scale: int = 500
     roi_sampling: tuple[int, int] = (2, 1)
     mask_loss: Literal["lovasz", "cross_entropy"] = "lovasz"
     rpn_samples: int = 128
     roi_samples: int = 64
     roi_positive: float = 0.25
-    mask_rois: int = 8
+    mask_rois: int = 4
     jittered_boxes: int = 8
     pre_nms: tuple[int, int] = (300, 300)
     post_nms: tuple[int, int] = (200, 100)
@@ -106,6 +106,7 @@ CONFIGS: dict[str, ModelConfig] = {
         box_features=1024,
         mask_convs=4,
         mask_channels=256,
+        mask_window=28,
         mask_scale=224,
         roi_sampling=(2, 2),
         rpn_samples=256,
@@ -127,7 +128,12 @@ def get_config(name: str, **changes: Any) -> ModelConfig:
     """
     if name not in CONFIGS:
         raise UsageError(f"no model {name!r}", f"Models: {', '.join(CONFIGS)}.")
+    return changed(CONFIGS[name], **changes)
+
+
+def changed(config: ModelConfig, **changes: Any) -> ModelConfig:
+    """`config` with some fields replaced. Raises UsageError if there is no such field."""
     unknown = set(changes) - set(ModelConfig.__dataclass_fields__)
     if unknown:
-        raise UsageError(f"model {name!r} has no setting {', '.join(sorted(unknown))}")
-    return replace(CONFIGS[name], **changes)
+        raise UsageError(f"model {config.name!r} has no setting {', '.join(sorted(unknown))}")
+    return replace(config, **changes)

@@ -11,7 +11,7 @@ is one fine-tuning step, and
 
     [d] = torch.func.functional_call(model, params, (images,), {"max_detections": 1})
 
-predicts (`d.boxes` (1, 4), `d.scores` (1,), `d.mask_logits` (1, 1, 56, 56), see `Detections`). What
+predicts (`d.boxes` (1, 4), `d.scores` (1,), `d.mask_logits` (1, 1, 80, 80), see `Detections`). What
 never changes can be computed once:
 
     depth = model.frozen_depth(names_that_learn)
