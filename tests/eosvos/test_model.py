@@ -143,9 +143,9 @@ def test_pyramid_is_torchvisions_level_by_level(model, batch):
 
 def test_levels_that_no_box_reads_are_not_computed(model):
     """The same losses and gradients as from the whole pyramid, without the work."""
-    image, mask = torch.rand(1, 3, 288, 320), torch.zeros(1, 288, 320)
-    mask[0, 20:260, 30:290] = 1
-    target = {"boxes": torch.tensor([[30.0, 20, 290, 260]]), "masks": mask}
+    image, mask = torch.rand(1, 3, 416, 448), torch.zeros(1, 416, 448)
+    mask[0, 20:390, 30:410] = 1
+    target = {"boxes": torch.tensor([[30.0, 20, 410, 390]]), "masks": mask}
     params = {n: p.requires_grad_() for n, p in learnable_parameters(model).items()}
     fine = [n for n in params if n.startswith(("fpn.layer_blocks.0.", "fpn.inner_blocks.0."))]
 

@@ -114,7 +114,8 @@ def test_continuity_moves_the_choice_towards_the_last_box(make_context, scene):
     frames, masks = scene(2)
     overlaps = []
     for weight in (0, 100):
-        tracker = EosvosTracker(ctx := make_context(min_score=0.05, continuity=weight))
+        ctx = make_context(min_score=0.05, continuity=weight, sizes=False)
+        tracker = EosvosTracker(ctx)
         tracker.init(frames[0], {1: masks[0][1]}, ctx)
         last = masks[0][1]
         [found] = tracker.track(frames[1], {}, ctx).scores

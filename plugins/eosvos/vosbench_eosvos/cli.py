@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from vosbench_eosvos.training.validation import ValidationSettings
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def eosvos() -> None:
     """Train e-OSVOS, validate it, run its ablation."""
 
