@@ -497,13 +497,17 @@ def test_pretraining_refuses_the_weights_of_another_model(folders, tmp_path):
 
 @pytest.mark.parametrize(
     ("change", "complaint"),
-    [("mask_window", "name=12"), ("mask_window=wide", "name=12"), ("masks=3", "no setting masks")],
-)
-def test_changes_of_the_model_that_cannot_be_are_refused(folders, tmp_path, change, complaint):
+    [("mask_window", "name=12"), ("mask_window=wide", "name=12"), ("masks=3", "no setting masks"),
+     ("mask_loss=3", "no whole number"), ("roi_sampling=2", "no whole number")],
+)  # fmt: skip
+@pytest.mark.parametrize("command", ["pretrain", "metatrain"])
+def test_changes_of_the_model_that_cannot_be_are_refused(
+    folders, tmp_path, command, change, complaint
+):
     learned_small().save(tmp_path / "small.safetensors")
     result = CliRunner().invoke(
         eosvos,
-        ["metatrain", "--photos", str(folders / "photos"), "--cache", str(tmp_path / "cache"),
+        [command, "--photos", str(folders / "photos"), "--cache", str(tmp_path / "cache"),
          "--out", str(tmp_path / "m"), "--parent", str(tmp_path / "small.safetensors"),
          "--set", change],
     )  # fmt: skip

@@ -125,11 +125,18 @@ def _parse_steps(text: str, option: str = "--iterations") -> tuple[int, ...]:
 
 
 def _parse_changes(texts: tuple[str, ...]) -> dict[str, int]:
+    from vosbench_eosvos.model import get_config
+
     pairs = [text.partition("=") for text in texts]
     try:
-        return {name: int(number) for name, _, number in pairs}
+        changes = {name: int(number) for name, _, number in pairs}
     except ValueError:
         raise click.BadParameter(f"--set {' '.join(texts)} is not of the form name=12") from None
+    known = get_config("lite").to_dict()
+    for name in changes:
+        if name in known and type(known[name]) is not int:  # names unknown are refused later
+            raise click.BadParameter(f"--set {name}: this setting is no whole number")
+    return changes
 
 
 @eosvos.command()

@@ -113,8 +113,8 @@ def pretrain(
 
 def _pretrained(parent: Path, model: str, changes: dict[str, Any]) -> LearnedOptimiser:
     learned = LearnedOptimiser.load(parent)
-    wanted = {"name": model, **changes}
-    others = [k for k, v in wanted.items() if getattr(learned.config, k) != v]
+    wanted = changed(learned.config, name=model, **changes).to_dict()
+    others = [k for k, v in learned.config.to_dict().items() if wanted[k] != v]
     if others:
         raise UsageError(f"--parent {parent}: its model has another {', '.join(others)}")
     return learned
