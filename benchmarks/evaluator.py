@@ -25,11 +25,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from vosbench.datasets.base import Dataset, Sequence
+from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.png import read_png_labels
 from vosbench.datasets.reading import davis_palette
-from vosbench.evaluate import evaluate
-from vosbench.evaluate.score import score_sequence
+from vosbench.evaluation import evaluate
+from vosbench.evaluation.score import score_sequence
 
 HEIGHT, WIDTH = 480, 854
 #: The official program, davis2017-evaluation, takes about 25 ms per object and frame of this size;
@@ -89,9 +89,9 @@ def save(path: Path, labels: np.ndarray) -> None:
     image.save(path)
 
 
-def video(folder: Path, objects: int) -> Sequence:
+def video(folder: Path, objects: int) -> VideoSequence:
     files = tuple(sorted(folder.glob("*.png")))
-    return Sequence(
+    return VideoSequence(
         name=folder.name,
         frames=files,
         annotations=dict(enumerate(files)),
@@ -99,7 +99,7 @@ def video(folder: Path, objects: int) -> Sequence:
     )
 
 
-def dataset(folder: Path, videos: list[Sequence]) -> Dataset:
+def dataset(folder: Path, videos: list[VideoSequence]) -> Dataset:
     return Dataset(name=folder.name, root=folder, sequences=tuple(videos), protocol="sav")
 
 

@@ -28,12 +28,12 @@ from vosbench.config import data_roots
 from vosbench.datasets.base import Dataset
 from vosbench.datasets.reading import read_image, write_labels
 from vosbench.datasets.registry import open_dataset, select
-from vosbench.executors.protocol import Channel
-from vosbench.frames import Clip
-from vosbench.machine import cores
 from vosbench.plugins import Plugins
-from vosbench.runner import run
-from vosbench.session import Session
+from vosbench.running.executors.protocol import Channel
+from vosbench.running.load import cores
+from vosbench.running.runner import run
+from vosbench.tracking.clip import Clip
+from vosbench.tracking.session import Session
 from vosbench.types import Frame, LabelMap, Scores
 
 SIZE = (480, 854)

@@ -7,14 +7,16 @@ What a plugin author needs is importable from here; names that need numpy load o
 from __future__ import annotations
 
 import importlib
+import warnings
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, Any
 
+from vosbench import moved
 from vosbench.hookspecs import hookimpl
 from vosbench.specs import Capabilities, Option, OptionValue, TrackerSpec
 
 if TYPE_CHECKING:
-    from vosbench.datasets.base import Dataset, DatasetSpec, Sequence
+    from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
     from vosbench.types import Context, Frame, Prediction, Targets, Tracker
 
 try:
@@ -30,10 +32,10 @@ __all__ = [
     "Option",
     "OptionValue",
     "Prediction",
-    "Sequence",
     "Targets",
     "Tracker",
     "TrackerSpec",
+    "VideoSequence",
     "hookimpl",
 ]
 
@@ -45,11 +47,17 @@ _LAZY = {
     "Tracker": "vosbench.types",
     "Dataset": "vosbench.datasets.base",
     "DatasetSpec": "vosbench.datasets.base",
-    "Sequence": "vosbench.datasets.base",
+    "VideoSequence": "vosbench.datasets.base",
 }
 
 
+moved.install()
+
+
 def __getattr__(name: str) -> Any:
+    if name == "Sequence":
+        warnings.warn("vosbench.Sequence is now VideoSequence", DeprecationWarning, stacklevel=2)
+        name = "VideoSequence"
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'vosbench' has no attribute {name!r}")

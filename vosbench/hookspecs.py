@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     import click
 
     from vosbench.datasets.base import DatasetSpec
-    from vosbench.executors import ExecutorSpec
     from vosbench.export import ExporterSpec
     from vosbench.metrics import MetricSpec
+    from vosbench.running.executors import ExecutorSpec
     from vosbench.specs import TrackerSpec
     from vosbench.types import Context, Frame, LabelMap, Prediction, Targets
 

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image as PillowImage
 
-from vosbench.datasets.base import Dataset, Sequence
+from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.reading import encode_labels, read_labels
 from vosbench.errors import DatasetError, EvaluationError, UsageError
 
@@ -117,12 +117,12 @@ def problems(dataset: Dataset, masks: Path) -> list[str]:
     return found
 
 
-def required(sequence: Sequence) -> tuple[int, ...]:
+def required(sequence: VideoSequence) -> tuple[int, ...]:
     """Indices of the frames whose masks a submission must hold."""
     return sequence.output or tuple(range(len(sequence)))
 
 
-def _problems_of(sequence: Sequence, folder: Path) -> list[str]:
+def _problems_of(sequence: VideoSequence, folder: Path) -> list[str]:
     found: list[str] = []
     missing = []
     size = sequence.size
@@ -140,7 +140,7 @@ def _problems_of(sequence: Sequence, folder: Path) -> list[str]:
     return found
 
 
-def _problem_of(path: Path, sequence: Sequence, index: int, size: tuple[int, int]) -> str:
+def _problem_of(path: Path, sequence: VideoSequence, index: int, size: tuple[int, int]) -> str:
     try:
         with PillowImage.open(path) as image:
             kind, mode = image.format, image.mode

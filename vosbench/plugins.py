@@ -27,14 +27,14 @@ if TYPE_CHECKING:
     import click
 
     from vosbench.datasets.base import DatasetSpec
-    from vosbench.executors import ExecutorSpec
     from vosbench.export import ExporterSpec
     from vosbench.metrics import MetricSpec
+    from vosbench.running.executors import ExecutorSpec
     from vosbench.specs import TrackerSpec
 
 BUILT_INS = (
     "vosbench.datasets.builtin",
-    "vosbench.executors.builtin",
+    "vosbench.running.executors.builtin",
     "vosbench.export.builtin",
 )
 
@@ -218,27 +218,6 @@ def load_file(path: Path) -> ModuleType:
 
 def _file_version(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
-
-
-def resolve_factory(factory: str | Callable[..., Any]) -> Callable[..., Any]:
-    """The callable that a TrackerSpec's `factory` names ("package.module:attribute").
-
-    Raises:
-        PluginError: the module cannot be imported or lacks the attribute.
-    """
-    if not isinstance(factory, str):
-        return factory
-    module_name, _, attribute = factory.partition(":")
-    try:
-        found: Any = importlib.import_module(module_name)
-        for part in attribute.split("."):
-            found = getattr(found, part)
-    except (ImportError, AttributeError) as error:
-        raise PluginError(f"cannot load tracker factory {factory!r}: {error}") from error
-    if not callable(found):
-        raise PluginError(f"tracker factory {factory!r} is not callable")
-    result: Callable[..., Any] = found
-    return result
 
 
 def _reason(error: BaseException) -> str:

@@ -5,11 +5,12 @@ This module stays free of numpy and torch, so that `vosbench --help` does.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from vosbench.errors import UsageError
+from vosbench.errors import PluginError, UsageError
 
 OptionValue = bool | int | float | str
 
@@ -120,3 +121,24 @@ class TrackerSpec:
         values |= dict(self.settings)
         values |= {name: by_name[name].parse(text) for name, text in given.items()}
         return values
+
+
+def resolve_factory(factory: str | Callable[..., Any]) -> Callable[..., Any]:
+    """The callable that a spec's `factory` names ("package.module:attribute").
+
+    Raises:
+        PluginError: the module cannot be imported or lacks the attribute.
+    """
+    if not isinstance(factory, str):
+        return factory
+    module_name, _, attribute = factory.partition(":")
+    try:
+        found: Any = importlib.import_module(module_name)
+        for part in attribute.split("."):
+            found = getattr(found, part)
+    except (ImportError, AttributeError) as error:
+        raise PluginError(f"cannot load factory {factory!r}: {error}") from error
+    if not callable(found):
+        raise PluginError(f"factory {factory!r} is not callable")
+    result: Callable[..., Any] = found
+    return result

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -136,7 +137,8 @@ class Context:
         snapshots: option name -> values that this run shall answer through
             `Prediction.variants`, keyed "name=value"; only for options in
             `Capabilities.snapshots`.
-        on_file: called by `used_file`. on_mark: called by `mark`. Set by the harness.
+        on_file: called by `used_file`. on_snapshot: called by `snapshot_ready`. Set by the
+            harness.
     """
 
     device: str
@@ -148,7 +150,7 @@ class Context:
     video: Video | None = None
     snapshots: Mapping[str, tuple[OptionValue, ...]] = field(default_factory=dict)
     on_file: Callable[[Path, str], None] | None = None
-    on_mark: Callable[[str], None] | None = None
+    on_snapshot: Callable[[str], None] | None = None
 
     def used_file(self, path: Path) -> None:
         """Record that the result depends on `path` (weights): its SHA-256 goes into the run."""
@@ -157,10 +159,15 @@ class Context:
                 digest = hashlib.file_digest(stream, "sha256").hexdigest()
             self.on_file(path, digest)
 
-    def mark(self, name: str) -> None:
+    def snapshot_ready(self, name: str) -> None:
         """Note the time at which a snapshot ("iterations=10") is ready, since the call began."""
-        if self.on_mark is not None:
-            self.on_mark(name)
+        if self.on_snapshot is not None:
+            self.on_snapshot(name)
+
+    def mark(self, name: str) -> None:
+        """Deprecated name of `snapshot_ready`."""
+        warnings.warn("ctx.mark is now ctx.snapshot_ready", DeprecationWarning, stacklevel=2)
+        self.snapshot_ready(name)
 
 
 class Tracker(Protocol):

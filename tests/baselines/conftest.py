@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vosbench.frames import Clip
-from vosbench.session import Session, make_tracker
 from vosbench.specs import TrackerSpec
 from vosbench.testing import Synthetic, make_context
+from vosbench.tracking.clip import Clip
+from vosbench.tracking.session import Session, make_tracker
 from vosbench.types import LabelMap
 
 

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from vosbench.datasets.registry import open_dataset
-from vosbench.frames import Clip
 from vosbench.plugins import Plugins
 from vosbench.testing import check_tracker, conformance_cases, moving_discs
+from vosbench.tracking.clip import Clip
 
 
 @pytest.fixture(scope="module")

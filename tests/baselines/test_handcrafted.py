@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from vosbench.plugins import Plugins
-from vosbench.session import make_tracker
 from vosbench.testing import check_tracker, conformance_cases, make_context, moving_discs
+from vosbench.tracking.session import make_tracker
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import build_model, get_config
 

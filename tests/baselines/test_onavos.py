@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vosbench.plugins import Plugins
-from vosbench.session import make_tracker
 from vosbench.testing import check_tracker, conformance_cases, make_context, moving_discs
+from vosbench.tracking.session import make_tracker
 from vosbench_baselines.onavos import EROSION, select
 
 SIZE = (64, 96)

@@ -8,8 +8,8 @@ from PIL import Image
 
 from vosbench.errors import DatasetError, UsageError
 from vosbench.plugins import Plugins
-from vosbench.session import TrackerFailure
 from vosbench.testing import check_tracker, conformance_cases, moving_discs
+from vosbench.tracking.session import TrackerFailure
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,10 @@ from PIL import Image
 from vosbench.cli import main
 from vosbench.datasets.registry import open_dataset
 from vosbench.errors import RunError, UsageError
-from vosbench.frames import Clip
 from vosbench.plugins import Plugins
-from vosbench.session import Session, make_tracker
 from vosbench.testing import check_tracker, conformance_cases, make_context, moving_discs
+from vosbench.tracking.clip import Clip
+from vosbench.tracking.session import Session, make_tracker
 from vosbench_baselines.osvos.fine_tune import (
     FineTuned,
     first_frame_examples,

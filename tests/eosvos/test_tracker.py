@@ -55,7 +55,7 @@ def test_snapshots_equal_runs_of_that_length(make_context, scene):
     options = {"min_score": 0.05, "transforms": 1}
     marks = []
     ctx = make_context(iterations=1, snapshots=(0, 1, 3), **options)
-    ctx.on_mark = marks.append
+    ctx.on_snapshot = marks.append
     swept = track(ctx, frames, masks[0])
     assert marks == ["iterations=0", "iterations=1", "iterations=3"]
     for steps in (0, 1, 3):

@@ -286,14 +286,14 @@ def test_a_folder_with_other_settings_is_refused(corpus, tmp_path):
 
 
 def test_learning_rates_never_fall_below_zero_and_stay_when_told(corpus, tmp_path):
-    run = MetaTraining(learned_small(), corpus, meta_settings(rate_rate=50.0), tmp_path / "a")
+    run = MetaTraining(learned_small(), corpus, meta_settings(lr_of_rates=50.0), tmp_path / "a")
     for _ in range(2):
         run.advance()
     rates = torch.cat([r.reshape(-1) for r in run.learned.rates.values()])
     assert (rates >= 0).all()
     assert (rates == 0).any()
     fixed = MetaTraining(
-        learned_small("global"), corpus, meta_settings(rate_rate=0), tmp_path / "b"
+        learned_small("global"), corpus, meta_settings(lr_of_rates=0), tmp_path / "b"
     )
     before = {n: t.clone() for n, t in fixed.learned.state.items()}
     fixed.advance()
@@ -463,7 +463,7 @@ def test_commands_train_from_photos_to_weights(folders, tmp_path):
     assert made.config.mask_loss == "lovasz"
     assert made.provenance["parent"]["steps"] == 1
     run("metatrain", *data, "--out", tmp_path / "n", "--parent", parent, *short,
-        "--tasks", 1, "--inner-steps", 1, "--rate-rate", 0,
+        "--tasks", 1, "--inner-steps", 1, "--lr-of-rates", 0,
         "--rates", tmp_path / "m/last.safetensors")  # fmt: skip
     grafted = LearnedOptimiser.load(tmp_path / "n/last.safetensors")
     assert grafted.rates.keys() == made.rates.keys()

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.variants import LADDER, VARIANTS, Settings, specs
+from vosbench_eosvos.variants import ABLATION, VARIANTS, Settings, specs
 from vosbench_eosvos.weights import find_weights
 
 PUBLISHED = [
@@ -43,10 +43,10 @@ def test_the_weights_of_every_variant_ship(spec):
     assert find_weights(Settings.from_options(spec.resolve_options({})).weights).is_file()
 
 
-def test_the_ladder_is_the_papers_with_rows_between():
-    places = [place for place in LADDER.values() if place is not None]
+def test_the_ablation_is_the_papers_with_rows_between():
+    places = [place for place in ABLATION.values() if place is not None]
     assert places == list(range(6))
-    names = {row.split("+")[0] for row in LADDER}
+    names = {row.split("+")[0] for row in ABLATION}
     assert names <= {spec.name for spec in specs()} | {"handcrafted-10"}
 
 

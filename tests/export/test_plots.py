@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from vosbench.export import plots
 
 
-def points() -> pd.DataFrame:
+def plot_points() -> pd.DataFrame:
     return pd.DataFrame(
         {
             "name": ["slow_best", "fast", "$dollar$ & <b>", "shared"],
@@ -42,7 +42,7 @@ def test_plane_is_written_and_reproducible(tmp_path: Path, suffix: str, magic: b
     files = []
     for number in range(2):
         path = tmp_path / f"{number}{suffix}"
-        plots.save(plots.plane_plot(points(), "a_b & c"), path)
+        plots.save(plots.plane_plot(plot_points(), "a_b & c"), path)
         files.append(path.read_bytes())
     assert files[0].startswith(magic)
     assert files[0] == files[1]
@@ -50,16 +50,16 @@ def test_plane_is_written_and_reproducible(tmp_path: Path, suffix: str, magic: b
 
 def test_plane_names_every_point_once_and_fits_a_column(tmp_path: Path) -> None:
     path = tmp_path / "plane.svg"
-    plots.save(plots.plane_plot(points(), "title"), path)
+    plots.save(plots.plane_plot(plot_points(), "title"), path)
     root = ET.parse(path).getroot()
     assert float(root.attrib["width"].removesuffix("pt")) == pytest.approx(72 * 3.3, abs=1)
     texts = ["".join(node.itertext()).strip() for node in root.iter() if node.tag.endswith("text")]
-    for name in points()["name"]:
+    for name in plot_points()["name"]:
         assert texts.count(name) == 1
 
 
 def test_plane_without_points_is_still_a_plot(tmp_path: Path) -> None:
-    plots.save(plots.plane_plot(points().iloc[:0]), tmp_path / "empty.pdf")
+    plots.save(plots.plane_plot(plot_points().iloc[:0]), tmp_path / "empty.pdf")
     assert (tmp_path / "empty.pdf").stat().st_size > 1000
 
 

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from vosbench.cli import main
-from vosbench.datasets.base import Dataset, Sequence
+from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.reading import read_labels, write_labels
 from vosbench.errors import EvaluationError
 from vosbench.pack import LAYOUTS, layout_of, pack, problems
@@ -47,7 +47,7 @@ def dataset(tmp_path: Path) -> Dataset:
         annotation = root / "Annotations" / name / "00000.png"
         write_labels(annotation, labels(0))
         sequences.append(
-            Sequence(
+            VideoSequence(
                 name=name,
                 frames=tuple(frames),
                 annotations={0: annotation},

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from vosbench.cli import main
 from vosbench.errors import PluginError
-from vosbench.plugins import Plugins, resolve_factory
+from vosbench.plugins import Plugins
+from vosbench.specs import resolve_factory
 
 TRACKER = """
 from vosbench import Prediction, TrackerSpec, hookimpl

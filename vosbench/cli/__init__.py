@@ -17,7 +17,7 @@ COMMANDS = {
     "compare": ("vosbench.cli.compare:compare", "Table of runs beside published numbers."),
     "report": ("vosbench.cli.report:report", "One HTML page to look at runs in."),
     "sweep": ("vosbench.cli.sweep:sweep", "Scores and FPS over the values of one option."),
-    "ablate": ("vosbench.cli.ablate:ablate", "What each row of a ladder of trackers gains."),
+    "ablate": ("vosbench.cli.ablate:ablate", "What each row of an ablation gains."),
     "show": ("vosbench.cli.show:show", "Overlays of a run as pictures or video."),
     "pack": ("vosbench.cli.pack:pack", "Submission archive for an evaluation server."),
     "datasets": ("vosbench.cli.datasets:datasets", "List, fetch and verify datasets."),

@@ -1,8 +1,8 @@
-"""`vosbench ablate`: what each row of a ladder of trackers gains over the row above.
+"""`vosbench ablate`: what each tracker of an ablation gains over the row above.
 
-A plugin that comes with a ladder of its own adds a command for it:
+A plugin that comes with an ablation of its own adds a command for it:
 
-    group.add_command(ladder_command("ablate", "The ladder of the paper.", rungs))
+    group.add_command(ablation_command("ablate", "The ablation of the paper.", rows))
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ from vosbench.cli.tables import find_exporter, write_tables
 from vosbench.errors import RunError, UsageError
 
 if TYPE_CHECKING:
-    from vosbench.ablation import Rung, Step
+    from vosbench.analysis.ablation import AblationRow, Step
 
 
-def ladder_command(
-    name: str, help: str, rungs: Callable[[], Sequence[Rung]] | None = None
+def ablation_command(
+    name: str, help: str, default_rows: Callable[[], Sequence[AblationRow]] | None = None
 ) -> click.Command:
-    """A command that tabulates a ladder of trackers.
+    """A command that runs and tabulates an ablation.
 
     Args:
         name: of the command.
         help: its help text.
-        rungs: gives the rows if `--rows` is not given; without it `--rows` must be given.
+        default_rows: gives the rows if `--rows` is not given; without it `--rows` must be given.
     """
 
     @click.command(name, help=help)
@@ -46,11 +46,12 @@ def ladder_command(
         "--dataset", required=True, metavar="NAME", help="Dataset, or a folder in DAVIS layout."
     )
     @click.option(
-        "--rows", required=rungs is None, metavar="TRACKER,TRACKER+KEY=VALUE,...",
-        help="The rows from the first to the last" + ("." if rungs is None else ", if others."),
+        "--rows", required=default_rows is None, metavar="TRACKER,TRACKER+KEY=VALUE,...",
+        help="The rows from the first to the last"
+        + ("." if default_rows is None else ", if others."),
     )  # fmt: skip
     @click.option("--no-run", is_flag=True, help="Only tabulate the runs that are there.")
-    @click.option("--published", is_flag=True, help="Add the published ladder of e-OSVOS.")
+    @click.option("--published", is_flag=True, help="Add the published ablation of e-OSVOS.")
     @click.option(
         "--measure", default="J&F", show_default=True, metavar="NAME",
         help="J&F, J, F, J-Recall, J-Decay, ...",
@@ -69,20 +70,22 @@ def ladder_command(
         output: Path | None,
         **settings: Any,
     ) -> None:
-        from vosbench.ablation import ablation_table, parse_rows, published_ladder
+        from vosbench.analysis.ablation import ablation_table, parse_rows, published_ablation_table
 
         exporter = find_exporter(format_name)
-        ladder = parse_rows(rows) if rows is not None else list(rungs() if rungs else ())
-        title, steps = _climb(ladder, **settings)
+        chosen = (
+            parse_rows(rows) if rows is not None else list(default_rows() if default_rows else ())
+        )
+        title, steps = _run_or_look_up(chosen, **settings)
         scored = [step.scored for step in steps if step.scored is not None]
         if not mix:
-            from vosbench.compare import require_comparable
+            from vosbench.analysis.compare import require_comparable
 
             require_comparable([found for found in scored if found.run.complete])
-        aligned = any(rung.published for rung in ladder)
+        aligned = any(row.published for row in chosen)
         if scored:
             tables = [ablation_table(steps, title, measure, published=published and aligned)]
-            tables += [published_ladder()] if published and not aligned else []
+            tables += [published_ablation_table()] if published and not aligned else []
             write_tables(tables, exporter, output)
         tell((step.name, step.scored, step.error) for step in steps)
         if any(not found.run.complete for found in scored):
@@ -91,8 +94,8 @@ def ladder_command(
     return add_running_options(command)
 
 
-def _climb(
-    ladder: Sequence[Rung],
+def _run_or_look_up(
+    rows: Sequence[AblationRow],
     *,
     dataset: str,
     data_root: tuple[Path, ...],
@@ -106,13 +109,13 @@ def _climb(
     **settings: Any,
 ) -> tuple[str, list[Step]]:
     """The dataset's name and the steps."""
-    from vosbench.ablation import climb, look_up
+    from vosbench.analysis.ablation import look_up, run_ablation
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
-    from vosbench.runner import find_tracker
+    from vosbench.running.runner import find_tracker
 
     plugins = load_plugins()
-    specs = [find_tracker(plugins, rung.tracker, python) for rung in ladder]
+    specs = [find_tracker(plugins, row.tracker, python) for row in rows]
     common: dict[str, Any] = {
         "results": results,
         "options": options_of(specs, options),
@@ -126,7 +129,7 @@ def _climb(
         return stored, look_up(
             plugins,
             stored,
-            ladder,
+            rows,
             open_data=lambda: open_dataset(dataset, plugins, data_roots(data_root)),
             **common,
         )
@@ -135,10 +138,10 @@ def _climb(
     data = open_dataset(dataset, plugins, data_roots(data_root))
     part = select(data, sequences, limit)
     with interruptible(), Display().live() as display:
-        steps = climb(
+        steps = run_ablation(
             plugins,
             data,
-            ladder,
+            rows,
             sequences=[sequence.name for sequence in part.sequences],
             progress=display,
             **common,
@@ -147,9 +150,9 @@ def _climb(
     return data.name, steps
 
 
-ablate = ladder_command(
+ablate = ablation_command(
     "ablate",
-    """Run a ladder of trackers, each adding one thing to the one before, and show what each gains.
+    """Run trackers that each add one thing to the one before, and show what each gains.
 
     What is measured already is not run again. A row is a tracker, with options as in the names of
     runs.

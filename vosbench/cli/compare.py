@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vosbench.analysis.published import DATASETS
 from vosbench.cli.locate import score_runs_over, stored_datasets
 from vosbench.cli.options import (
     data_root_option,
@@ -15,7 +16,6 @@ from vosbench.cli.options import (
     table_options,
 )
 from vosbench.cli.tables import check_plot, find_exporter, write_tables
-from vosbench.published import DATASETS
 
 if TYPE_CHECKING:
     from vosbench.export import Table
@@ -72,12 +72,12 @@ def compare(
     Scores are in percent, the best in bold. Runs whose protocol, data or sequences differ, and
     incomplete ones, are refused unless --mix is given.
     """
+    from vosbench.analysis.published import published
     from vosbench.errors import UsageError
-    from vosbench.published import published
 
     check_plot(plot)
     exporter = find_exporter(format_name)
-    from vosbench import compare as comparing
+    from vosbench.analysis import compare as comparing
 
     names = [dataset] if dataset else stored_datasets(results)
     if plot is not None and len(names) > 1:
@@ -88,12 +88,12 @@ def compare(
         if not mix:
             comparing.require_comparable(runs)
         short = runs[0].run.record.dataset
-        beside, remark = (None, ()) if no_published else comparing.beside(short, runs)
+        beside, remark = (None, ()) if no_published else comparing.published_beside(short, runs)
         tables.append(comparing.main_table(runs, short, beside, remark))
         if plot is not None:
             from vosbench.export import plots
 
-            figure = plots.plane_plot(comparing.points(tables[-1]), title=short)
+            figure = plots.plane_plot(comparing.plot_points(tables[-1]), title=short)
             plots.save(figure, plot)
             click.echo(f"plot: {plot}", err=True)
         if per_sequence:

@@ -21,7 +21,7 @@ from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
 
 if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset
-    from vosbench.evaluate import Evaluation, Progress
+    from vosbench.evaluation import Evaluation, Progress
     from vosbench.metrics import MetricSpec
     from vosbench.store import Run
 
@@ -116,7 +116,7 @@ def evaluate(
     """
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
-    from vosbench.evaluate import evaluate_all
+    from vosbench.evaluation import evaluate_all
 
     if (bool(runs), masks is not None, tracker is not None).count(True) != 1:
         raise UsageError(
@@ -142,7 +142,7 @@ def evaluate(
 
         found = [Run.open(folder) for folder in runs]
         if tracker is not None:
-            from vosbench.compare import select_runs
+            from vosbench.analysis.scored import select_runs
 
             stored = Path(dataset or "").resolve().name if Path(dataset or "").is_dir() else dataset
             found = select_runs(results, stored or "", (tracker,))
@@ -214,7 +214,7 @@ def _score(
 
 
 def _clear(folder: Path | None) -> None:
-    from vosbench.evaluate.tables import clear
+    from vosbench.evaluation.tables import clear
 
     if folder is not None:
         clear(folder)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from vosbench.cli.options import load_plugins
 
 if TYPE_CHECKING:
-    from vosbench.compare import ScoredRun
+    from vosbench.analysis.scored import ScoredRun
     from vosbench.datasets.base import Dataset
     from vosbench.store import Run
 
@@ -47,7 +47,7 @@ def score_runs_over(
     """
     import functools
 
-    from vosbench.compare import score_run, select_runs
+    from vosbench.analysis.scored import score_run, select_runs
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset
 
@@ -123,7 +123,7 @@ def locate(
 
 
 def _one_run(results: Path, dataset: str, tracker: str) -> Run:
-    from vosbench.compare import select_runs
+    from vosbench.analysis.scored import select_runs
     from vosbench.errors import RunError
 
     runs = select_runs(results, stored_name(dataset), (tracker,))

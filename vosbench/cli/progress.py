@@ -18,7 +18,7 @@ from rich.progress import (
 from rich.progress import Progress as Bars
 from rich.text import Text
 
-from vosbench.books import Progress
+from vosbench.running.recorder import Progress
 from vosbench.store import Run, SequenceRecord
 
 

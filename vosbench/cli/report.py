@@ -6,9 +6,9 @@ from pathlib import Path
 
 import click
 
+from vosbench.analysis.published import DATASETS
 from vosbench.cli.locate import score_runs_over, stored_datasets, stored_name
 from vosbench.cli.options import data_root_option, plugin_options, results_option
-from vosbench.published import DATASETS
 
 
 @click.command(short_help="One HTML page to look at runs in.")
@@ -57,7 +57,7 @@ def report(
 
     The file needs no server and no network.
     """
-    from vosbench import compare
+    from vosbench.analysis import compare
     from vosbench.errors import DatasetError
     from vosbench.report.content import Material, Thinning, choose_pictures
     from vosbench.report.page import write_report
@@ -68,7 +68,7 @@ def report(
     if not mix:
         compare.require_comparable(runs)
     known = stored in DATASETS and not no_published
-    numbers, notes = compare.beside(stored, runs) if known else (None, ())
+    numbers, notes = compare.published_beside(stored, runs) if known else (None, ())
     names = list(dict.fromkeys(s for found in runs for s in found.run.record.sequences))
     data, shown = None, dict[str, int]()
     if sequence_frames:

@@ -136,7 +136,7 @@ def run(
     """
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
-    from vosbench.runner import find_tracker
+    from vosbench.running.runner import find_tracker
 
     plugins = load_plugins()
     specs = [find_tracker(plugins, name, settings["python"]) for name in dict.fromkeys(trackers)]
@@ -184,7 +184,7 @@ class _Outcome:
     def evaluate(self, dataset: Dataset, jobs: int) -> None:
         """Score all that the run has done, by this command or by earlier ones."""
         from vosbench.datasets.registry import select
-        from vosbench.evaluate import evaluate
+        from vosbench.evaluation import evaluate
 
         if self.run is None:
             return
@@ -245,7 +245,7 @@ def options_of(specs: list[TrackerSpec], options: tuple[str, ...]) -> dict[str, 
 
 def _run_one(spec: TrackerSpec, dataset: Dataset, part: Dataset, **settings: Any) -> Run:
     from vosbench.cli.progress import Display
-    from vosbench.runner import run as run_tracker
+    from vosbench.running.runner import run as run_tracker
 
     whole = len(part.sequences) == len(dataset.sequences)
     names = () if whole else tuple(sequence.name for sequence in part.sequences)

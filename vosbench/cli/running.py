@@ -13,7 +13,7 @@ from vosbench.cli.run import run
 from vosbench.errors import EvaluationError, RunError, VosbenchError
 
 if TYPE_CHECKING:
-    from vosbench.compare import ScoredRun
+    from vosbench.analysis.scored import ScoredRun
 
 _SHARED = (
     "options", "seed", "device", "jobs", "limit", "sequences", "fresh", "timeout", "python",

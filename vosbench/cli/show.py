@@ -11,7 +11,7 @@ import click
 from vosbench.cli.options import masks_options, plugin_options
 
 if TYPE_CHECKING:
-    from vosbench.datasets.base import Sequence
+    from vosbench.datasets.base import VideoSequence
     from vosbench.types import Image, LabelMap
 
 _SHEET_FRAMES = 12
@@ -85,7 +85,7 @@ def show(
         click.echo(str(target))
 
 
-def _shown(sequence: Sequence, masks: Path, errors: bool) -> list[int]:
+def _shown(sequence: VideoSequence, masks: Path, errors: bool) -> list[int]:
     """Frames that have a mask, and an annotation if `errors` are to be shown. Raises
     EvaluationError if there are none."""
     from vosbench.errors import EvaluationError
@@ -115,7 +115,7 @@ def _spread(indices: list[int], count: int | None) -> list[int]:
 
 
 def _pictures(
-    sequence: Sequence, masks: Path, indices: list[int], what: str, annotation: bool
+    sequence: VideoSequence, masks: Path, indices: list[int], what: str, annotation: bool
 ) -> Iterator[tuple[str, str, Image]]:
     """(frame name, caption, picture) of each frame; the caption names the frame and, where the
     frame is annotated, J in percent (mean over its objects)."""
@@ -147,7 +147,9 @@ def _pictures(
         yield frame.name, text, np.vstack(parts)
 
 
-def _similarity(sequence: Sequence, index: int, truth: LabelMap, prediction: LabelMap) -> float:
+def _similarity(
+    sequence: VideoSequence, index: int, truth: LabelMap, prediction: LabelMap
+) -> float:
     from vosbench.metrics import region_similarity
 
     objects = [obj for obj, start in sequence.objects.items() if start <= index]

@@ -21,7 +21,7 @@ from vosbench.cli.tables import check_plot, find_exporter, write_tables
 from vosbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from vosbench.sweep import Point
+    from vosbench.analysis.sweep import Point
 
 
 @click.command()
@@ -79,7 +79,7 @@ def sweep(
     """
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
-    from vosbench.runner import find_tracker
+    from vosbench.running.runner import find_tracker
 
     check_plot(plot)
     plugins = load_plugins()
@@ -90,9 +90,9 @@ def sweep(
     data = open_dataset(dataset, plugins, data_roots(data_root))
     part = select(data, sequences, limit)
 
+    from vosbench.analysis.sweep import full_table, plot_points, sweep_table
+    from vosbench.analysis.sweep import sweep as run_sweep
     from vosbench.cli.progress import Display
-    from vosbench.sweep import full_table, plot_points, sweep_table
-    from vosbench.sweep import sweep as run_sweep
 
     with interruptible(), Display().live() as display:
         points = run_sweep(

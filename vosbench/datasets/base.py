@@ -1,4 +1,4 @@
-"""Dataset, Sequence: what every dataset looks like to the rest of the harness.
+"""Dataset, VideoSequence: what every dataset looks like to the rest of the harness.
 
 A dataset is a list of sequences of files. Sequences are small and picklable; images and
 annotations are read when asked for.
@@ -6,17 +6,21 @@ annotations are read when asked for.
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from vosbench.errors import DatasetError
 
 if TYPE_CHECKING:
     from vosbench.types import Frame, LabelMap, Mask
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Sequence:
+class VideoSequence:
     """One video and its annotations.
 
     Attributes:
@@ -94,11 +98,11 @@ class Dataset:
 
     name: str
     root: Path
-    sequences: tuple[Sequence, ...]
+    sequences: tuple[VideoSequence, ...]
     protocol: str
     annotated: bool = True
 
-    def sequence(self, name: str) -> Sequence:
+    def sequence(self, name: str) -> VideoSequence:
         """The sequence called `name`. Raises DatasetError naming near ones."""
         for sequence in self.sequences:
             if sequence.name == name:
@@ -117,8 +121,6 @@ class Dataset:
         """Hex digest of sequence names, frame names, given objects and the annotations' bytes;
         image files count by name and size. Runs over data of different fingerprints are not
         compared."""
-        from vosbench.datasets.fingerprint import fingerprint
-
         return fingerprint(self)
 
 
@@ -169,3 +171,33 @@ class DatasetSpec:
     licence: str = ""
     archives: tuple[Archive, ...] = ()
     place: str = ""
+
+
+def fingerprint(dataset: Dataset) -> str:
+    """SHA-256 (hex) over sequence names, frame names and sizes in bytes, given objects, the frames
+    to be written, and the annotations' bytes. Where the files lie does not count.
+
+    Raises:
+        DatasetError: a file is missing or cannot be read.
+    """
+    digest = hashlib.sha256()
+    for sequence in dataset.sequences:
+        try:
+            _add_sequence(digest, sequence)
+        except OSError as error:
+            raise DatasetError(f"{error.filename} cannot be read: {error.strerror}") from None
+    return digest.hexdigest()
+
+
+def _add_sequence(digest: hashlib._Hash, sequence: VideoSequence) -> None:
+    facts = {
+        "sequence": sequence.name,
+        "frames": [(path.name, path.stat().st_size) for path in sequence.frames],
+        "annotations": sorted(sequence.annotations),
+        "objects": sorted(sequence.objects.items()),
+        "binary": sequence.binary,
+        "output": sequence.output,
+    }
+    digest.update(json.dumps(facts, sort_keys=True).encode())
+    for _, path in sorted(sequence.annotations.items()):
+        digest.update(hashlib.sha256(path.read_bytes()).digest())

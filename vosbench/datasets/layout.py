@@ -14,7 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
-from vosbench.datasets.base import Sequence
+from vosbench.datasets.base import VideoSequence
 from vosbench.errors import DatasetError
 
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
@@ -28,7 +28,7 @@ class BrokenSequencesError(DatasetError):
         readable: the sequences that can be opened.
     """
 
-    def __init__(self, problems: list[str], readable: list[Sequence]) -> None:
+    def __init__(self, problems: list[str], readable: list[VideoSequence]) -> None:
         more = f"\n... and {len(problems) - 5} more" if len(problems) > 5 else ""
         super().__init__(
             "\n".join(problems[:5]) + more, "`vosbench datasets verify` lists all that is wrong."
@@ -137,7 +137,7 @@ def read_sequence(
     binary: bool | None = False,
     given: Mapping[int, str] | None = None,
     late: bool = False,
-) -> Sequence:
+) -> VideoSequence:
     """The sequence `name` from the folders `images/name` and `annotations/name`.
 
     Args:
@@ -174,7 +174,7 @@ def read_sequence(
         starts = find_objects(found, binary=binary, late=late)
     if not starts:
         raise DatasetError(f"all masks in {annotations / name} are empty: there is no object")
-    return Sequence(name=name, frames=frames, annotations=found, objects=starts, binary=binary)
+    return VideoSequence(name=name, frames=frames, annotations=found, objects=starts, binary=binary)
 
 
 def read_sequences(
@@ -185,14 +185,14 @@ def read_sequences(
     binary: bool | None = False,
     given: Mapping[str, Mapping[int, str]] | None = None,
     late: bool = False,
-) -> tuple[Sequence, ...]:
+) -> tuple[VideoSequence, ...]:
     """`read_sequence` for each of `names`, masks decoded by several threads.
 
     Raises:
         BrokenSequencesError: one or more of them cannot be opened.
     """
 
-    def read(name: str) -> Sequence | str:
+    def read(name: str) -> VideoSequence | str:
         known = given.get(name) if given is not None else None
         try:
             return read_sequence(name, images, annotations, binary=binary, given=known, late=late)
@@ -202,7 +202,7 @@ def read_sequences(
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         results = list(pool.map(read, names))
     problems = [result for result in results if isinstance(result, str)]
-    sequences = [result for result in results if isinstance(result, Sequence)]
+    sequences = [result for result in results if isinstance(result, VideoSequence)]
     if problems:
         raise BrokenSequencesError(problems, sequences)
     return tuple(sequences)

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vosbench.datasets.base import Dataset, DatasetSpec, Sequence
+from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
 from vosbench.datasets.layout import (
     find_layouts,
     list_folders,
@@ -107,7 +107,9 @@ def _ranges(entry: dict[str, Any]) -> dict[int, tuple[str, str]]:
         return {}
 
 
-def _with_meta(sequence: Sequence, ranges: dict[int, tuple[str, str]], *, unseen: bool) -> Sequence:
+def _with_meta(
+    sequence: VideoSequence, ranges: dict[int, tuple[str, str]], *, unseen: bool
+) -> VideoSequence:
     index = {path.stem: i for i, path in enumerate(sequence.frames)}
     known = {
         obj: (index[first], index[last])

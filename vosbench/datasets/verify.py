@@ -11,21 +11,21 @@ from pathlib import Path
 
 import numpy as np
 
-from vosbench.datasets.base import Sequence
+from vosbench.datasets.base import VideoSequence
 from vosbench.datasets.layout import list_files
 from vosbench.datasets.reading import read_image, read_labels
 from vosbench.errors import DatasetError
 from vosbench.types import VOID
 
 
-def verify(sequences: list[Sequence], advance: Callable[[], None] = lambda: None) -> list[str]:
+def verify(sequences: list[VideoSequence], advance: Callable[[], None] = lambda: None) -> list[str]:
     """Everything that is wrong with the files of `sequences`, one line a problem, in their order.
 
     Args:
         advance: called after each sequence, from several threads.
     """
 
-    def check(sequence: Sequence) -> list[str]:
+    def check(sequence: VideoSequence) -> list[str]:
         problems = [f"{sequence.name}: {problem}" for problem in _problems(sequence)]
         advance()
         return problems
@@ -34,7 +34,7 @@ def verify(sequences: list[Sequence], advance: Callable[[], None] = lambda: None
         return [problem for found in pool.map(check, sequences) for problem in found]
 
 
-def _problems(sequence: Sequence) -> Iterator[str]:
+def _problems(sequence: VideoSequence) -> Iterator[str]:
     yield from _missing_frames(sequence)
     yield from _missing_masks(sequence)
     yield from _stray_masks(sequence)
@@ -65,7 +65,7 @@ def _problems(sequence: Sequence) -> Iterator[str]:
             yield f"{sequence.annotations[start]} should show object {obj}, but does not"
 
 
-def _missing_frames(sequence: Sequence) -> Iterator[str]:
+def _missing_frames(sequence: VideoSequence) -> Iterator[str]:
     """Numbers that the frames' even numbering leaves out."""
     stems = [path.stem for path in sequence.frames]
     if len(stems) < 3 or not all(stem.isdecimal() for stem in stems):
@@ -80,7 +80,7 @@ def _missing_frames(sequence: Sequence) -> Iterator[str]:
         yield f"{path.with_name(f'{number:0{len(path.stem)}d}{path.suffix}')} is missing"
 
 
-def _missing_masks(sequence: Sequence) -> Iterator[str]:
+def _missing_masks(sequence: VideoSequence) -> Iterator[str]:
     """Frames without a mask where most others have one; sparse annotations are no fault."""
     masks = sequence.annotations
     if len(masks) * 2 > len(sequence.frames):
@@ -90,7 +90,7 @@ def _missing_masks(sequence: Sequence) -> Iterator[str]:
                 yield f"{folder / path.stem}.png is missing"
 
 
-def _stray_masks(sequence: Sequence) -> Iterator[str]:
+def _stray_masks(sequence: VideoSequence) -> Iterator[str]:
     """Masks without a frame."""
     folder: Path = next(iter(sequence.annotations.values())).parent
     stems = {path.stem for path in sequence.frames}

@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vosbench.datasets.base import Dataset, DatasetSpec, Sequence
+from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
 from vosbench.datasets.layout import (
     IMAGE_SUFFIXES,
     find_layouts,
@@ -127,7 +127,7 @@ def _starts(entry: dict[str, Any]) -> dict[int, str]:
         return {}  # some editions name categories alone: then the masks say it
 
 
-def _with_meta(sequence: Sequence, entry: dict[str, Any]) -> Sequence:
+def _with_meta(sequence: VideoSequence, entry: dict[str, Any]) -> VideoSequence:
     objects = entry.get("objects", {})
     categories = {
         int(obj): str(info["category"]).replace(" ", "_")
@@ -144,7 +144,7 @@ def _six_fps_folder(root: Path) -> Path:
     return next((path for path in beside if (path / "JPEGImages").is_dir()), root)
 
 
-def _output(sequence: Sequence, sparse: Path) -> tuple[int, ...]:
+def _output(sequence: VideoSequence, sparse: Path) -> tuple[int, ...]:
     folder = sparse / "JPEGImages" / sequence.name
     if sparse.name != "valid_all_frames" and folder.is_dir():
         names = {path.stem for path in list_files(folder, IMAGE_SUFFIXES)}

@@ -162,7 +162,7 @@ class ExporterSpec:
 
     def export(self, tables: Sequence[Table]) -> str:
         """`tables` as text. Raises PluginError if `render` cannot be imported."""
-        from vosbench.plugins import resolve_factory
+        from vosbench.specs import resolve_factory
 
         text: str = resolve_factory(self.render)(tables)
         return text

@@ -53,7 +53,7 @@ class MetricSpec:
 
     def resolve(self) -> Callable[..., float]:
         """The function itself. Raises PluginError if it cannot be imported."""
-        from vosbench.plugins import resolve_factory
+        from vosbench.specs import resolve_factory
 
         return resolve_factory(self.function)
 

@@ -23,7 +23,7 @@ from vosbench.metrics.series import statistics
 from vosbench.types import VOID
 
 if TYPE_CHECKING:
-    from vosbench.datasets.base import Sequence as Video
+    from vosbench.datasets.base import VideoSequence
 
 #: One row of the table of objects: `sequence`, `object`, then scores by column name.
 Row = dict[str, Any]
@@ -73,7 +73,7 @@ class Protocol:
     global_columns: tuple[str, ...] = DAVIS_COLUMNS
     object_columns: tuple[str, ...] = ("J-Mean", "F-Mean")
 
-    def plan(self, video: Video) -> dict[int, tuple[int, ...]]:
+    def plan(self, video: VideoSequence) -> dict[int, tuple[int, ...]]:
         """Object id -> indices of the frames in which it is scored.
 
         Raises:
@@ -138,7 +138,7 @@ class Davis2016(Protocol):
     merged = True
     strict_ids = False
 
-    def plan(self, video: Video) -> dict[int, tuple[int, ...]]:
+    def plan(self, video: VideoSequence) -> dict[int, tuple[int, ...]]:
         return {1: tuple(sorted(video.annotations)[1:-1])}
 
     def summarise(self, scores: ObjectScores) -> Row:
@@ -187,7 +187,7 @@ class YouTubeVos(_SeenUnseen):
     official = False
     global_columns = ("J&F-Mean", "J-seen-Mean", "J-unseen-Mean", "F-seen-Mean", "F-unseen-Mean")
 
-    def plan(self, video: Video) -> dict[int, tuple[int, ...]]:
+    def plan(self, video: VideoSequence) -> dict[int, tuple[int, ...]]:
         indices = sorted(video.annotations)
         return {
             obj: tuple(i for i in indices if i > start)
@@ -206,7 +206,7 @@ class Lvos(_SeenUnseen):
     )  # fmt: skip
     object_columns = ("J-Mean", "F-Mean", "V-Mean")
 
-    def plan(self, video: Video) -> dict[int, tuple[int, ...]]:
+    def plan(self, video: VideoSequence) -> dict[int, tuple[int, ...]]:
         indices = sorted(video.annotations)
         ranges = video.meta.get("ranges", {})
         plan = {}
@@ -235,7 +235,7 @@ class MoseV2(Protocol):
         "J&F_new", "J", "F_new", "disappear_J&F_new", "reappear_J&F_new", "F", "J&F",
     )  # fmt: skip
 
-    def plan(self, video: Video) -> dict[int, tuple[int, ...]]:
+    def plan(self, video: VideoSequence) -> dict[int, tuple[int, ...]]:
         frames = tuple(sorted(video.annotations)[1:-1])
         return dict.fromkeys(sorted(video.objects), frames)
 
@@ -282,7 +282,7 @@ class Sav(Protocol):
     summary = "as davis2017 for all annotated ids, each from its first appearance on"
     strict_ids = False
 
-    def plan(self, video: Video) -> dict[int, tuple[int, ...]]:
+    def plan(self, video: VideoSequence) -> dict[int, tuple[int, ...]]:
         frames = tuple(sorted(video.annotations)[1:-1])
         return dict.fromkeys(sorted(video.objects), frames)
 

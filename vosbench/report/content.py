@@ -16,9 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vosbench.compare import ScoredRun
-from vosbench.datasets.base import Dataset
-from vosbench.datasets.base import Sequence as Video
+from vosbench.analysis.scored import ScoredRun
+from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.reading import read_labels
 from vosbench.errors import EvaluationError
 from vosbench.export import Table
@@ -99,7 +98,7 @@ def overview(material: Material, main: Table) -> dict[str, Any]:
     """Tables and plots: see the keys. Lists of runs are in the order of `material.runs`.
 
     Args:
-        main: of `vosbench.compare.main_table`, the rows of published methods last.
+        main: of `vosbench.analysis.compare.main_table`, the rows of published methods last.
     """
     runs, names = material.runs, material.sequences
     tables = [None if s.evaluation is None else s.evaluation.sequences for s in runs]
@@ -155,7 +154,7 @@ def _sequence_page(material: Material, name: str, width: int) -> dict[str, Any]:
 
 
 def _pictures(
-    video: Video, masks: Sequence[Path], count: int, keep: Collection[int], width: int
+    video: VideoSequence, masks: Sequence[Path], count: int, keep: Collection[int], width: int
 ) -> dict[str, Any]:
     """Pictures, annotation and every run's prediction of the frames that are shown. Frames that
     can be judged are preferred: datasets like YouTube-VOS annotate every fifth."""

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from vosbench.compare import FPS, ScoredRun
+from vosbench.analysis.compare import FPS
+from vosbench.analysis.scored import ScoredRun
 from vosbench.store import Timing
 
 #: Name and value; the value is text from anywhere.

@@ -17,9 +17,9 @@ from typing import Any
 import jinja2
 from markupsafe import Markup
 
-from vosbench.compare import main_table, paired_table
+from vosbench.analysis.compare import main_table, paired_table
+from vosbench.analysis.published import Published
 from vosbench.export import Table
-from vosbench.published import Published
 from vosbench.report.content import Material, overview, sequence_pages
 from vosbench.report.details import details
 

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import Any
 
 from vosbench.errors import PluginError, UsageError, VosbenchError
-from vosbench.executors.process import how_it_ended
 from vosbench.plugins import Plugins
+from vosbench.running.executors.process import how_it_ended
 from vosbench.testing.conformance import Case, Outcome, Size, check_tracker, conformance_cases
 
 

@@ -28,9 +28,9 @@ from typing import Any, Literal
 import numpy as np
 
 from vosbench.errors import PluginError, VosbenchError
-from vosbench.session import Session, TrackerFailure, make_tracker
 from vosbench.specs import TrackerSpec
 from vosbench.testing.synthetic import Synthetic, moving_discs, still, textured
+from vosbench.tracking.session import Session, TrackerFailure, make_tracker
 from vosbench.types import Context, LabelMap
 
 Size = tuple[int, int]

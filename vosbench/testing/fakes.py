@@ -63,7 +63,7 @@ class Fake:
         self._labels = np.zeros(frame.size, np.uint8)
         self._add(targets)
         for value in (1, 10, 50):
-            ctx.mark(f"iterations={value}")
+            ctx.snapshot_ready(f"iterations={value}")
 
     def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
         time.sleep(float(self._options["sleep"]))

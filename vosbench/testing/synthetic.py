@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vosbench.datasets.reading import write_labels
-from vosbench.frames import Clip
+from vosbench.tracking.clip import Clip
 from vosbench.types import Frame, Image, LabelMap, Mask
 
 Video = NDArray[np.uint8]

@@ -18,13 +18,12 @@ from statistics import fmean
 
 import numpy as np
 
-from vosbench.datasets.base import Dataset
-from vosbench.datasets.base import Sequence as Video
+from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.errors import RunError, UsageError
-from vosbench.frames import Clip
 from vosbench.metrics import region_similarity
-from vosbench.session import Session, make_tracker
 from vosbench.specs import TrackerSpec
+from vosbench.tracking.clip import Clip
+from vosbench.tracking.session import Session, make_tracker
 from vosbench.types import Context, LabelMap
 
 COLUMNS = ("rate", "sequence", "J", "seconds")
@@ -138,7 +137,7 @@ class RateSearch:
             logger=logging.getLogger("vosbench.search"),
         )
 
-    def _score(self, session: Session, ctx: Context, rate: float, video: Video) -> Row:
+    def _score(self, session: Session, ctx: Context, rate: float, video: VideoSequence) -> Row:
         started = time.monotonic()
         values: list[float] = []
 
@@ -164,7 +163,7 @@ class RateSearch:
         part.replace(self.table)
 
 
-def thinned(video: Video, stride: int) -> Video:
+def thinned(video: VideoSequence, stride: int) -> VideoSequence:
     """Every `stride`-th frame of a sequence, and those in which objects are given."""
     kept = sorted({*range(0, len(video), stride), *video.objects.values()})
     place = {old: new for new, old in enumerate(kept)}

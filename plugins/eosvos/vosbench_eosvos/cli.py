@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.cli.ablate import ladder_command
-from vosbench_eosvos.variants import LADDER
+from vosbench.cli.ablate import ablation_command
+from vosbench_eosvos.variants import ABLATION
 
 if TYPE_CHECKING:
-    from vosbench.ablation import Rung
+    from vosbench.analysis.ablation import AblationRow
     from vosbench_eosvos.training.runs import DataFolders
     from vosbench_eosvos.training.validation import ValidationSettings
 
@@ -244,7 +244,7 @@ def pretrain(
 )
 @click.option("--rate", default=1.5e-4, show_default=True, help="Meta learning rate of theta0.")
 @click.option(
-    "--rate-rate", default=0.08, show_default=True, help="Of lambda, in units of its first value."
+    "--lr-of-rates", default=0.08, show_default=True, help="Of lambda, in units of its first value."
 )
 @click.option("--second-order", is_flag=True, help="Differentiate through the inner steps.")
 @click.option(
@@ -276,7 +276,7 @@ def metatrain(
     tasks: int,
     inner_steps: str,
     rate: float,
-    rate_rate: float,
+    lr_of_rates: float,
     second_order: bool,
     videos: float,
     distractor: float,
@@ -297,7 +297,7 @@ def metatrain(
             tasks_from=TaskSettings(videos=videos, distractor=distractor),
             inner_steps=_parse_steps(inner_steps, "--inner-steps"),
             rate=rate,
-            rate_rate=rate_rate,
+            lr_of_rates=lr_of_rates,
             second_order=second_order,
             validate_every=validate_every,
             seed=seed,
@@ -344,7 +344,7 @@ def finetune_init(
         MetaSettings(
             steps=steps,
             rate=rate,
-            rate_rate=0.0,
+            lr_of_rates=0.0,
             tasks_from=TaskSettings(videos=1.0),
             validate_every=validate_every,
             seed=seed,
@@ -376,25 +376,25 @@ def validate(
         click.echo(f"{name:20s} {value:.3f}")
 
 
-def _ladder() -> list[Rung]:
-    from vosbench.ablation import parse_rows
-    from vosbench.published import ablation
+def _ablation_rows() -> list[AblationRow]:
+    from vosbench.analysis.ablation import parse_rows
+    from vosbench.analysis.published import ablation
 
     listed = ablation()
     rows = listed[listed["iterations"] == 10]
     published = [(str(n), p / 100) for n, p in zip(rows["variant"], rows["JF"], strict=True)]
     return [
-        replace(rung, published=None if place is None else published[place])
-        for rung, place in zip(parse_rows(",".join(LADDER)), LADDER.values(), strict=True)
+        replace(row, published=None if place is None else published[place])
+        for row, place in zip(parse_rows(",".join(ABLATION)), ABLATION.values(), strict=True)
     ]
 
 
 eosvos.add_command(
-    ladder_command(
+    ablation_command(
         "ablate",
         "The paper's ablation (Table 1, 10 steps): what each idea gains over the one before. "
-        f"Rows: {', '.join(LADDER)}.",
-        _ladder,
+        f"Rows: {', '.join(ABLATION)}.",
+        _ablation_rows,
     )
 )
 

@@ -46,7 +46,7 @@ MASK_GROWTHS = (-0.03, 0.02, 0.08)
 
 
 @dataclass
-class _Object:
+class ObjectState:
     """What is known of one object after one number of fine-tuning steps.
 
     Attributes:
@@ -66,12 +66,12 @@ class _Object:
 
 
 @dataclass
-class _Family:
+class TrackedObject:
     """One object: its given frame, and its state for each number of steps that is asked for."""
 
     identity: int
     given: list[Example]
-    states: dict[int, _Object] = field(default_factory=dict)
+    states: dict[int, ObjectState] = field(default_factory=dict)
 
 
 class EosvosTracker:
@@ -102,7 +102,7 @@ class EosvosTracker:
         start = self.learned.initial_parameters(drop_frozen=True)
         self.start = {name: value.detach().to(self.device) for name, value in start.items()}
         self.depth = self.model.frozen_depth(self.start)
-        self._families: dict[int, _Family] = {}
+        self._families: dict[int, TrackedObject] = {}
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune one model for each object."""
@@ -168,7 +168,7 @@ class EosvosTracker:
         then all to the next, so that the marks tell what each number alone would have taken."""
         runs = {}
         for identity, mask in targets.items():
-            family = _Family(identity, [])
+            family = TrackedObject(identity, [])
             self._families[identity] = family
             if mask.any():
                 family.given = self._inner_batch(frame, identity, mask, ctx.seed)
@@ -186,9 +186,9 @@ class EosvosTracker:
                 family = self._families[identity]
                 box = family.given[0].target["boxes"][0]
                 memory = Memory(self.settings.online_frames, self.depth)
-                family.states[steps] = _Object(params, params, tuple(box.tolist()), memory)
+                family.states[steps] = ObjectState(params, params, tuple(box.tolist()), memory)
             if runs:
-                ctx.mark(f"iterations={steps}")
+                ctx.snapshot_ready(f"iterations={steps}")
 
     def _inner_batch(self, frame: Frame, identity: int, mask: Mask, seed: int) -> list[Example]:
         """The given frame as it is, then its transformed copies."""
@@ -200,7 +200,7 @@ class EosvosTracker:
         return [make_example(self.model, a, b, self.depth) for a, b in pairs]
 
     @torch.no_grad()
-    def _find(self, frame: Frame, identity: int, state: _Object, seed: int) -> Scores:
+    def _find(self, frame: Frame, identity: int, state: ObjectState, seed: int) -> Scores:
         """Probabilities (H, W) of one object at native size."""
         assert self._features is not None
         size = self._features.size
@@ -233,7 +233,7 @@ class EosvosTracker:
             native = paste_all(logits, boxes.cpu() * scale, frame.size)
         return follow_edges(frame.image, native) if self.settings.edges else native
 
-    def _adapt(self, frame: Frame, family: _Family, state: _Object, seed: int) -> None:
+    def _adapt(self, frame: Frame, family: TrackedObject, state: ObjectState, seed: int) -> None:
         """`online_iterations` steps from theta_T on the given frame and the remembered ones."""
         examples = [family.given[0], *state.memory.examples]
         *_, (_, state.params) = fine_tune(

@@ -92,7 +92,7 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     "eosvos-10-ona": ("10 steps, online adaptation", {"iterations": 10, "online": True}),
     "eosvos-50-ona": ("50 steps, online adaptation", {"iterations": 50, "online": True}),
     "eosvos-100-ona": ("100 steps, online adaptation", {"iterations": 100, "online": True}),
-    # The ladder of the paper's ablation: each rung adds one thing to the one before; their weights
+    # The rows of the paper's ablation: each adds one thing to the one before; their weights
     # had equal budgets.
     "eosvos-10-single-lr": (
         "ablation: one learned rate, frozen batch norm, cross-entropy",
@@ -115,7 +115,7 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
 
 #: The rows of the paper's ablation with 10 steps (NeurIPS 2020, table 1) and, between its last two,
 #: what is not in the paper: tracker+option=value -> place in the paper's table.
-LADDER: dict[str, int | None] = {
+ABLATION: dict[str, int | None] = {
     "handcrafted-10": 0,  # of vosbench_baselines
     "eosvos-10-single-lr": 1,
     "eosvos-10-neuron-lr": 2,

@@ -112,7 +112,7 @@ class OsvosTracker:
                     for step in range(done, steps):
                         tuned.network.step(tuned.examples[step % len(tuned.examples)])
                     tuned.models[steps] = tuned.network.snapshot()
-            ctx.mark(f"iterations={steps}")
+            ctx.snapshot_ready(f"iterations={steps}")
             done = steps
 
     def segment(self, frame: Frame, prefix: StageOutputs, tuned: Tuned, steps: int) -> Scores:

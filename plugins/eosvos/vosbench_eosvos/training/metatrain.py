@@ -59,7 +59,7 @@ class MetaSettings:
     tasks: int = 4
     inner_steps: tuple[int, ...] = (5,)
     rate: float = 1.5e-4
-    rate_rate: float = 0.08
+    lr_of_rates: float = 0.08
     memory: float = 0.99
     warmup: int = 20
     decay: float = 0.0
@@ -239,7 +239,7 @@ class MetaTraining:
                     "rate": settings.rate,
                     "weight_decay": settings.decay,
                 },
-                {"params": list(learned.rates.values()), "rate": settings.rate_rate * typical},
+                {"params": list(learned.rates.values()), "rate": settings.lr_of_rates * typical},
             ],
             lr=settings.rate,
             betas=(0.9, settings.memory),

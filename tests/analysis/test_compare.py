@@ -1,0 +1,258 @@
+"""What may stand in one table, and what the table then says."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from click.testing import CliRunner, Result
+
+from vosbench.analysis import compare
+from vosbench.analysis import scored as scoring
+from vosbench.analysis.published import published
+from vosbench.cli import main
+from vosbench.datasets.base import Dataset
+from vosbench.datasets.reading import write_labels
+from vosbench.errors import EvaluationError, RunError
+from vosbench.evaluation import evaluate
+from vosbench.store import Run
+
+MakeRun = Callable[..., Run]
+
+
+def scored(results: Path, toys: Dataset, *trackers: str) -> list[scoring.ScoredRun]:
+    runs = scoring.select_runs(results, "toys", trackers)
+    return [scoring.score_run(run, lambda: toys) for run in runs]
+
+
+def command(results: Path, *arguments: str) -> Result:
+    return CliRunner().invoke(main, ["compare", "--results", str(results), *arguments])
+
+
+def test_table_holds_the_scores_of_the_evaluator(
+    make_run: MakeRun, results: Path, toys: Dataset
+) -> None:
+    run = make_run("shifted", shift=3)
+    direct = evaluate(toys, run.masks)
+    table = compare.main_table(scored(results, toys), "toys")
+    row = table.frame.loc["shifted"]
+    for name in ("J&F", "J", "F"):
+        assert row[name] == direct.global_scores[f"{name}-Mean"]
+    for name in ("J-Recall", "J-Decay"):
+        assert row[name] == direct.global_scores[name]
+    assert row["FPS"] == pytest.approx(10)
+    assert list(table.frame.columns) == ["J&F", "J", "J-Recall", "J-Decay", "F", "FPS"]
+
+
+def test_scores_are_stored_and_stale_ones_are_made_anew(
+    make_run: MakeRun, results: Path, toys: Dataset
+) -> None:
+    run = make_run("exact")
+    assert scored(results, toys)[0].scores()["J"] == 1
+    assert (run.scores / "scores.json").is_file()
+    stored = scoring.score_run(run, lambda: pytest.fail("fresh scores need no dataset"))
+    assert stored.scores()["J"] == 1
+    path = run.masks / "ant" / "00004.png"
+    write_labels(path, np.zeros((48, 64), np.uint8))
+    later = (run.scores / "scores.json").stat().st_mtime_ns + 10_000_000
+    os.utime(path, ns=(later, later))
+    assert scored(results, toys)[0].scores()["J"] < 1
+
+
+def test_scores_that_cannot_be_made_anew_are_refused(make_run: MakeRun, results: Path) -> None:
+    make_run("exact")
+    result = command(results, "--dataset", "toys")
+    assert result.exit_code == 6
+    assert "run exact: it has no scores" in result.output
+    assert "vosbench evaluate" in result.output
+
+
+def test_masks_of_other_data_are_refused(make_run: MakeRun, results: Path, toys: Dataset) -> None:
+    run = make_run("exact")
+    write_labels(toys.root / "Annotations" / "ant" / "00003.png", np.ones((48, 64), np.uint8))
+    with pytest.raises(EvaluationError, match="other data"):
+        scoring.score_run(run, lambda: toys)
+
+
+def test_incomplete_and_different_runs_are_refused_with_all_reasons(
+    make_run: MakeRun, results: Path, toys: Dataset
+) -> None:
+    make_run("good")
+    make_run("fine", shift=2)
+    make_run("failing", failed=("bee",))
+    make_run("short", sequences=["ant", "cat"])
+    runs = scored(results, toys)
+    with pytest.raises(RunError) as caught:
+        compare.require_comparable(runs)
+    message = caught.value.message
+    assert "failing: incomplete: 1 failed (bee)" in message
+    assert "short: other dataset fingerprint" in message
+    assert "2 sequences, where most have 3 sequences" in message
+    assert "good" not in message
+    table = compare.main_table(runs, "toys")
+    marks = {table.frame.index[row]: mark for (row, _), mark in table.marks.items()}
+    assert marks == {"failing": "*", "short": "**"}
+    assert any(note.startswith("* Not comparable: incomplete") for note in table.notes)
+    assert not (results / "toys" / "failing" / "scores").exists()
+
+
+def test_other_protocols_are_refused(make_run: MakeRun, results: Path, toys: Dataset) -> None:
+    for name in ("a", "b"):
+        make_run(name)
+    make_run("merged", protocol="davis2016")
+    reasons = compare.incomparable_reasons(scored(results, toys))
+    assert list(reasons) == ["merged"]
+    assert reasons["merged"] == ["other protocol: davis2016, where most have davis2017"]
+
+
+def test_speed_of_a_shared_machine_is_not_ranked(
+    make_run: MakeRun, results: Path, toys: Dataset
+) -> None:
+    for name in ("alone", "alike"):
+        make_run(name)
+    make_run("shared", shared_machine=True)
+    table = compare.main_table(scored(results, toys), "toys")
+    speeds = {row[0].text: row[-1] for row in table.rows()}
+    assert speeds["shared"].text == "(10.0)"
+    assert not speeds["shared"].bold
+    assert speeds["alone"].bold
+    assert any("other work" in note for note in table.notes)
+
+
+def test_published_numbers_follow_the_runs(make_run: MakeRun, results: Path, toys: Dataset) -> None:
+    make_run("exact")
+    numbers = published("davis17-val")
+    table = compare.main_table(scored(results, toys), "toys", numbers)
+    assert table.frame.index[0] == "exact"
+    assert table.sections == (1,)
+    assert table.frame.loc["STM", "J&F"] == pytest.approx(0.817)
+    assert pd.isna(table.frame.loc["STM", "J-Recall"])
+    rows = {row[0].text: row for row in table.rows()}
+    assert rows["STM"][0].mark == "†"
+    assert rows["exact"][1].bold
+    assert not any(row[-1].bold for row in table.rows())
+    points = compare.plot_points(table)
+    assert not points.set_index("name").loc["exact", "published"]
+    assert points["published"].sum() == numbers.rows["FPS"].notna().sum()  # type: ignore[union-attr]
+
+
+def test_published_numbers_need_the_whole_dataset(
+    make_run: MakeRun, results: Path, toys: Dataset
+) -> None:
+    make_run("exact")
+    runs = scored(results, toys)
+    assert compare.published_beside("toys", runs)[0] is None
+    numbers, remarks = compare.published_beside("davis17-val", runs)
+    assert numbers is None
+    assert "all 30 sequences" in remarks[0]
+
+
+def test_by_sequence(make_run: MakeRun, results: Path, toys: Dataset) -> None:
+    make_run("exact")
+    run = make_run("shifted", shift=3)
+    table = compare.sequence_table(scored(results, toys), "toys", "J")
+    assert list(table.frame.index) == ["ant", "bee", "cat", "mean"]
+    direct = evaluate(toys, run.masks).sequences["J"]
+    assert table.frame.loc["bee", "shifted"] == direct["bee"]
+    assert table.frame.loc["mean", "shifted"] == pytest.approx(direct.mean())
+    assert all(row[1].bold and not row[2].bold for row in table.rows())
+    with pytest.raises(RunError, match="no measure 'K'"):
+        compare.sequence_table(scored(results, toys), "toys", "K")
+
+
+def test_differences_to_one_tracker(make_run: MakeRun, results: Path, toys: Dataset) -> None:
+    make_run("base", shift=3)
+    make_run("better", shift=1)
+    make_run("base", shift=9, changed={"steps": 2})
+    runs = scored(results, toys)
+    table = compare.paired_table(runs, "base", "toys", unit="object")
+    assert list(table.frame.index) == ["base+steps=2", "better"]
+    row = table.frame.loc["better"]
+    scores = {s.name: s.scores()["J&F"] for s in runs}
+    assert row["Difference"] == pytest.approx(scores["better"] - scores["base"])
+    assert row["95% low"] <= row["Difference"] <= row["95% high"]
+    assert (row["Better"], row["Worse"], row["Pairs"]) == (6, 0, 6)
+    assert row["p"] == pytest.approx(2 / 2**6)
+    assert table.frame.loc["base+steps=2", "Difference"] < 0
+    with pytest.raises(RunError, match="no run fits --against nobody"):
+        compare.paired_table(runs, "nobody", "toys")
+
+
+def test_runs_are_chosen_by_tracker_or_name(make_run: MakeRun, results: Path) -> None:
+    make_run("flow")
+    make_run("flow", changed={"scale": 2})
+    make_run("other")
+    chosen = scoring.select_runs(results, "toys", ("flow",))
+    assert [run.name for run in chosen] == ["flow", "flow+scale=2"]
+    one = scoring.select_runs(results, "toys", ("flow+scale=2",))
+    assert [run.name for run in one] == ["flow+scale=2"]
+    with pytest.raises(RunError, match="no run of flaw over toys"):
+        scoring.select_runs(results, "toys", ("flow", "flaw"))
+    with pytest.raises(RunError, match="no run over elsewhere"):
+        scoring.select_runs(results, "elsewhere")
+
+
+def test_command_prints_every_table_asked_for(
+    make_run: MakeRun, results: Path, toys: Dataset, tmp_path: Path
+) -> None:
+    make_run("exact")
+    make_run("shifted", shift=3)
+    plot = tmp_path / "plane.svg"
+    arguments = ["--dataset", str(toys.root), "--per-sequence", "--against", "exact"]
+    arguments += ["--published", "davis17-val", "--plot", str(plot)]
+    result = command(results, *arguments)
+    assert result.exit_code == 0, result.output
+    for piece in ("toys", "J&F by sequence", "minus that of exact", "e-OSVOS-50-OnA†"):
+        assert piece in result.output
+    assert "\x1b[" not in result.stdout  # no terminal, no escapes
+    assert "shifted" in plot.read_text()
+    assert re.search(r"^shifted +-\d+\.\d", result.output, re.MULTILINE)
+
+
+def test_command_writes_files_and_json(make_run: MakeRun, results: Path, toys: Dataset) -> None:
+    make_run("exact")
+    data = ["--dataset", str(toys.root)]
+    result = command(results, *data, "--format", "json")
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout)[0]["rows"][0][0] == "exact"
+    out = results / "deep" / "table.md"
+    result = command(results, *data, "--format", "markdown", "--output", str(out))
+    assert result.exit_code == 0, result.output
+    assert "| exact" in out.read_text()
+
+
+def test_command_refuses_unless_told_to_mix(
+    make_run: MakeRun, results: Path, toys: Dataset
+) -> None:
+    make_run("good")
+    make_run("fine")
+    make_run("short", sequences=["ant"])
+    data = ["--dataset", str(toys.root)]
+    refused = command(results, *data)
+    assert refused.exit_code == 5
+    assert "short: other dataset fingerprint" in refused.output
+    mixed = command(results, *data, "--mix")
+    assert mixed.exit_code == 0, mixed.output
+    assert "short*" in mixed.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 2, "there is no run in"),
+        (["--dataset", "toys"], 5, "there is no run over toys"),
+        (["--format", "word"], 4, "no format 'word'"),
+        (["--plot", "x.bmp"], 2, "unknown kind of picture"),
+        (["--published", "demo"], 2, "davis17-val"),
+    ],
+)
+def test_bad_input_is_named(results: Path, arguments: list[str], code: int, message: str) -> None:
+    result = command(results, *arguments)
+    assert result.exit_code == code, result.output
+    assert message in result.output

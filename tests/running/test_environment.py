@@ -1,0 +1,113 @@
+"""Trackers in other environments, and what a worker's process looks like."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import numpy
+import pluggy
+import pytest
+
+from vosbench.errors import PluginError, UsageError
+from vosbench.plugins import Plugins
+from vosbench.running.runner import find_tracker, run
+from vosbench.testing import fakes
+
+
+@pytest.fixture
+def bare_python(tmp_path):
+    """An environment with numpy, pluggy and nothing else (links to ours)."""
+    folder = tmp_path / "bare"
+    venv.create(folder, with_pip=False, symlinks=True)
+    (site,) = (folder / "lib").glob("python3*/site-packages")
+    for package in (numpy, pluggy):
+        source = Path(package.__file__).parent
+        for path in source.parent.glob(f"{source.name}*"):
+            (site / path.name).symlink_to(path)
+    python = folder / "bin" / "python"
+    missing = subprocess.run([python, "-c", "import cv2"], capture_output=True, check=False)
+    assert b"ModuleNotFoundError" in missing.stderr
+    return str(python)
+
+
+def test_another_environment_gives_the_same_masks(go, masks, bare_python):
+    here = go()
+    there = go(python=bare_python, results="there")
+    assert masks(there) == masks(here)
+    assert there.complete
+    assert "vosbench" in there.record.versions
+    assert not any("opencv" in package for package in there.record.versions)
+
+
+def test_a_wrapped_tracker_in_another_environment(go, masks, bare_python):
+    single = go("fake-single")
+    assert masks(go("fake-single", python=bare_python, results="there")) == masks(single)
+    assert single.record.wrapped == "one session per object"
+
+
+def test_a_tracker_is_described_by_its_own_environment(plugins, bare_python):
+    spec = find_tracker(plugins, "fake", bare_python)
+    here = plugins.tracker("fake")
+    assert (spec.name, spec.options, spec.capabilities) == (
+        here.name,
+        here.options,
+        here.capabilities,
+    )
+    with pytest.raises(PluginError, match="no tracker called 'fake-singel'"):
+        find_tracker(plugins, "fake-singel", bare_python)
+
+
+@pytest.mark.parametrize(
+    ("python", "error", "message"),
+    [
+        ("/nowhere/python", UsageError, "--python /nowhere/python cannot be started"),
+        ("/bin/true", PluginError, "--python /bin/true: .* exit code 0"),
+    ],
+)
+def test_an_unusable_interpreter_is_named(plugins, python, error, message):
+    with pytest.raises(error, match=message):
+        find_tracker(plugins, "fake", python)
+
+
+def test_an_environment_without_numpy_is_explained(plugins, tmp_path):
+    venv.create(tmp_path / "empty", with_pip=False, symlinks=True)
+    python = str(tmp_path / "empty" / "bin" / "python")
+    with pytest.raises(PluginError, match=r"No module named '(pluggy|numpy)'"):
+        find_tracker(plugins, "fake", python)
+
+
+def test_the_worker_opens_no_annotation(dataset, tmp_path):
+    spy = tmp_path / "spy.py"
+    opened = tmp_path / "opened.txt"
+    spy.write_text(
+        f"""
+import sys
+
+def audit(event, args):
+    if event == "open" and isinstance(args[0], str) and args[0] != {str(opened)!r}:
+        with open({str(opened)!r}, "a") as log:
+            print(args[0], file=log)
+
+if "vosbench.running.executors.worker" in sys.modules:
+    sys.addaudithook(audit)
+"""
+    )
+    plugins = Plugins([Path(fakes.__file__), spy])
+    assert run(plugins, dataset, "fake", results=tmp_path / "results")[0].complete
+    paths = opened.read_text().splitlines()
+    assert str(dataset.sequences[0].frames[-1]) in paths
+    assert not [path for path in paths if "Annotations" in path]
+
+
+def test_threads_are_the_workers_share(go, monkeypatch):
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    made = go(sequences=["ant"], jobs=cores)
+    assert made.record.hardware["threads"] == 1
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert go(sequences=["ant"], fresh=True).record.hardware["threads"] == 3
+    assert made.record.versions["python"] == ".".join(map(str, sys.version_info[:3]))

@@ -1,0 +1,1 @@
+"""What runs mean: scores beside each other, statistics, sweeps, ablations, published numbers."""

@@ -1,0 +1,163 @@
+"""From masks on disk to scores, exactly as the official programs compute them, but faster, and
+with every problem named at once.
+
+    evaluation = evaluate(dataset, Path("masks"))
+    evaluation.write(Path("scores"))
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from vosbench.datasets.base import Dataset, VideoSequence
+from vosbench.errors import EvaluationError
+from vosbench.evaluation.score import SequenceScores, score_sequence
+from vosbench.metrics import MetricSpec
+from vosbench.metrics.protocols import find_protocol
+
+if TYPE_CHECKING:
+    from vosbench.evaluation.tables import Evaluation
+
+__all__ = ["Evaluation", "Progress", "evaluate", "evaluate_all"]
+
+#: Called with the name of each sequence that is done and its number of frames.
+Progress = Callable[[str, int], None]
+
+_PLUGIN_PREFIX = "vosbench_plugin_"
+_WORTH = 1000  # objects times frames for which a process is worth its start of about a second
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Evaluation":  # needs pandas, which workers import this module without
+        from vosbench.evaluation.tables import Evaluation
+
+        return Evaluation
+    raise AttributeError(f"module 'vosbench.evaluation' has no attribute {name!r}")
+
+
+def evaluate(
+    dataset: Dataset,
+    masks: Path,
+    protocol: str | None = None,
+    jobs: int = 1,
+    metrics: Sequence[MetricSpec] = (),
+    progress: Progress | None = None,
+) -> Evaluation:
+    """Score the masks `masks/<sequence>/<frame>.png` against the annotations of `dataset`.
+
+    Args:
+        dataset: what is scored: all of its sequences, see `vosbench.datasets.registry.select`.
+        protocol: one of `vosbench.metrics.protocols.PROTOCOLS`; the dataset's own by default.
+        jobs: processes at once, at most; small datasets are done by fewer.
+        metrics: measures besides J and F.
+
+    Raises:
+        EvaluationError: they cannot be scored; holds every problem of every sequence.
+        UsageError: there is no such protocol.
+    """
+    (outcome,) = evaluate_all(dataset, [masks], protocol, jobs, metrics, progress)
+    if isinstance(outcome, EvaluationError):
+        raise outcome
+    return outcome
+
+
+def evaluate_all(
+    dataset: Dataset,
+    folders: Sequence[Path],
+    protocol: str | None = None,
+    jobs: int = 1,
+    metrics: Sequence[MetricSpec] = (),
+    progress: Progress | None = None,
+) -> list[Evaluation | EvaluationError]:
+    """`evaluate` for several folders of masks over one dataset, reading and preparing the
+    annotations once. Gives scores, or what went wrong, for each folder in turn.
+
+    Raises:
+        EvaluationError: the dataset has no annotations or no sequences.
+        UsageError: there is no such protocol.
+    """
+    from vosbench.evaluation.tables import Evaluation
+
+    rules = find_protocol(protocol or dataset.protocol)
+    if not dataset.annotated:
+        raise EvaluationError(
+            f"the annotations of {dataset.name} are not public, so it cannot be scored here",
+            "`vosbench pack` prepares a submission to its evaluation server.",
+        )
+    if not dataset.sequences:
+        raise EvaluationError(f"there is no sequence of {dataset.name} to score")
+    there = [folder for folder in folders if folder.is_dir()]
+    scored: dict[str, list[SequenceScores]] = {}
+    for video, results in _scores(dataset.sequences, there, rules.name, jobs, metrics):
+        scored[video.name] = results
+        if progress is not None:
+            progress(video.name, len(video))
+    outcomes: list[Evaluation | EvaluationError] = []
+    for folder in folders:
+        if folder not in there:
+            outcomes.append(EvaluationError(f"the folder of masks {folder} does not exist"))
+            continue
+        column = there.index(folder)
+        results = [scored[video.name][column] for video in dataset.sequences]
+        problems = tuple(problem for result in results for problem in result.problems)
+        if problems:
+            count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
+            outcomes.append(
+                EvaluationError(
+                    f"{folder} cannot be scored under {rules.name}: {count}", problems=problems
+                )
+            )
+        else:
+            outcomes.append(Evaluation.from_scores(dataset, rules, results))
+    return outcomes
+
+
+def _scores(
+    videos: Sequence[VideoSequence],
+    folders: Sequence[Path],
+    protocol: str,
+    jobs: int,
+    metrics: Sequence[MetricSpec],
+) -> Iterator[tuple[VideoSequence, list[SequenceScores]]]:
+    """Each sequence with its scores, in the order in which they are done."""
+    work = {v.name: len(v.annotations) * len(v.objects) * len(folders) for v in videos}
+    jobs = min(jobs, len(videos), sum(work.values()) // _WORTH)
+    if jobs <= 1:
+        for video in videos:
+            yield video, score_sequence(video, folders, protocol, metrics)
+        return
+    # The longest first, so that no process is left with a long one at the end.
+    videos = sorted(videos, key=lambda v: work[v.name], reverse=True)
+    files = [
+        module.__file__
+        for name, module in sys.modules.items()
+        if metrics and name.startswith(_PLUGIN_PREFIX) and module.__file__
+    ]
+    with ProcessPoolExecutor(
+        jobs,
+        mp_context=multiprocessing.get_context("spawn"),
+        initializer=_load_plugin_files,
+        initargs=(files,),
+    ) as pool:
+        futures = {
+            pool.submit(score_sequence, video, folders, protocol, metrics): video
+            for video in videos
+        }
+        try:
+            for future in as_completed(futures):
+                yield futures[future], future.result()
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _load_plugin_files(files: Sequence[str]) -> None:
+    """Make metrics that are defined in plugin files known to a worker."""
+    from vosbench.plugins import load_file
+
+    for file in files:
+        load_file(Path(file))

@@ -1,0 +1,222 @@
+"""One sequence, one or more trackers: masks on disk to values per object and frame.
+
+Runs in worker processes, so it imports neither pandas nor torch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from vosbench.datasets.base import VideoSequence
+from vosbench.datasets.png import read_png_labels
+from vosbench.errors import DatasetError, PluginError
+from vosbench.metrics import MetricSpec
+from vosbench.metrics.contour import Shape
+from vosbench.metrics.protocols import ObjectScores, Protocol, find_protocol
+from vosbench.types import VOID, LabelMap
+
+_SHOWN = 5  # frames named in a message
+_TOUCHING = 0.05  # J of MOSEv2 is above 0 even for masks that have nothing in common
+
+
+@dataclass(slots=True)
+class SequenceScores:
+    """What one tracker reached in one sequence.
+
+    Attributes:
+        sequence: its name.
+        objects: scores by object.
+        problems: why it cannot be scored; empty if it can.
+        warnings: what looks wrong.
+        identical: whether predictions and annotations are the same in every frame.
+    """
+
+    sequence: str
+    objects: list[ObjectScores] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+    identical: bool = False
+
+
+def score_sequence(
+    video: VideoSequence, folders: Sequence[Path], protocol: str, metrics: Sequence[MetricSpec] = ()
+) -> list[SequenceScores]:
+    """Score the masks `<folder>/<sequence>/<frame>.png` of each of `folders`.
+
+    Annotations are read, and what is needed of them is computed, once for all folders.
+    """
+    rules = find_protocol(protocol)
+    functions = [(metric.name, metric.resolve()) for metric in metrics]
+    try:
+        plan = rules.plan(video)
+        frames = sorted({index for indices in plan.values() for index in indices})
+        problem = _unscorable(video, rules, plan, frames)
+        if problem:
+            return [SequenceScores(video.name, problems=[problem]) for _ in folders]
+        scorers = [_Scorer(video, folder, rules, plan, functions) for folder in folders]
+        usable = [scorer for scorer in scorers if scorer.find_masks(len(frames))]
+        for index in frames if usable else ():
+            labels = read_annotation(video, index)
+            shapes: dict[int, Shape] = {}
+            for scorer in usable:
+                scorer.score(index, labels, shapes)
+    except DatasetError as error:
+        return [SequenceScores(video.name, problems=[error.message]) for _ in folders]
+    return [scorer.finish() for scorer in scorers]
+
+
+def read_annotation(video: VideoSequence, index: int) -> LabelMap:
+    """The annotation of a frame (H, W) uint8. Raises DatasetError if it is broken."""
+    try:
+        labels = read_png_labels(video.annotations[index])
+    except DatasetError:
+        decoded = video.labels(index)  # binary annotations may be colours
+        if decoded is None:
+            raise
+        return decoded
+    return (labels != 0).view(np.uint8) if video.binary else labels
+
+
+def _unscorable(
+    video: VideoSequence, rules: Protocol, plan: dict[int, tuple[int, ...]], frames: list[int]
+) -> str:
+    if not plan:
+        first = video.annotations[min(video.annotations)]
+        return f"{video.name}: there is no object in the first annotation, {first}"
+    if not frames:
+        return (
+            f"{video.name}: {len(video.annotations)} annotated frames leave none to score under "
+            f"{rules.name}"
+        )
+    return ""
+
+
+class _Scorer:
+    """One tracker's masks of one sequence, frame by frame; collects what is wrong with them."""
+
+    def __init__(
+        self,
+        video: VideoSequence,
+        folder: Path,
+        rules: Protocol,
+        plan: dict[int, tuple[int, ...]],
+        metrics: Sequence[tuple[str, Callable[..., float]]],
+    ) -> None:
+        self.folder = folder / video.name
+        self.video, self.rules, self.metrics = video, rules, metrics
+        self.objects = {obj: ObjectScores(obj, video.meta) for obj in plan}
+        self.scored = {obj: frozenset(indices) for obj, indices in plan.items()}
+        self.result = SequenceScores(video.name, identical=True)
+        self.faults: dict[str, list[str]] = {}
+        self.unreadable: dict[str, str] = {}
+        self.strange: dict[int, list[str]] = {}
+
+    def find_masks(self, expected: int) -> bool:
+        """Whether there is anything to score; `expected` is the number of frames."""
+        if self.folder.is_dir():
+            return True
+        self.result.problems.append(
+            f"{self.video.name}: there is no folder {self.folder} ({expected} frames expected)"
+        )
+        return False
+
+    def score(self, index: int, annotation: LabelMap, shapes: dict[int, Shape]) -> None:
+        """Score frame `index`; `shapes` holds what other trackers needed of the annotation."""
+        name = self.video.annotations[index].stem
+        path = self.folder / f"{name}.png"
+        try:
+            prediction = read_png_labels(path)
+        except DatasetError as error:
+            if path.exists():
+                self.unreadable[name] = error.message
+            else:
+                self.faults.setdefault("missing", []).append(name)
+            return
+        if prediction.shape != annotation.shape:
+            size, expected = (f"{m.shape[1]}x{m.shape[0]}" for m in (prediction, annotation))
+            self.faults.setdefault(f"of size {size} instead of {expected}", []).append(name)
+            return
+        largest = int(prediction.max()) if prediction.size else 0
+        if not self.rules.merged and largest > max(self.objects):
+            self.strange.setdefault(largest, []).append(name)
+            if self.rules.strict_ids:
+                return
+        for obj, scores in self.objects.items():
+            if index in self.scored[obj]:
+                self._score_object(name, obj, scores, annotation, prediction, shapes)
+
+    def _score_object(
+        self,
+        name: str,
+        obj: int,
+        scores: ObjectScores,
+        annotation: LabelMap,
+        prediction: LabelMap,
+        shapes: dict[int, Shape],
+    ) -> None:
+        def mask(labels: LabelMap) -> LabelMap:
+            return labels if self.rules.merged else (labels == obj).view(np.uint8)
+
+        if obj not in shapes:
+            shapes[obj] = Shape(mask(annotation))
+        truth, guess = shapes[obj], Shape(mask(prediction))
+        values = self.rules.measure(truth, guess)
+        for metric, function in self.metrics:
+            try:
+                values[metric] = float(function(mask(annotation) != 0, mask(prediction) != 0))
+            except Exception as error:
+                raise PluginError(
+                    f"metric {metric} failed on {self.video.name}, frame {name}, object {obj}: "
+                    f"{error!r}"
+                ) from error
+        for measure, value in values.items():
+            scores.values.setdefault(measure, []).append(value)
+        scores.frames.append(name)
+        scores.annotated.append(truth.area > 0)
+        scores.predicted.append(guess.area > 0)
+        if values["J"] < 1:
+            self.result.identical = False
+
+    def finish(self) -> SequenceScores:
+        """All values, or all problems."""
+        result, name = self.result, self.video.name
+        for fault, frames in self.faults.items():
+            result.problems.append(f"{name}: {_list(frames)} {fault}, in {self.folder}")
+        if self.unreadable:
+            first = next(iter(self.unreadable.values()))
+            result.problems.append(f"{name}: {_list([*self.unreadable])} unreadable: {first}")
+        for largest, frames in self.strange.items():
+            known = max(self.objects)
+            text = f"{name}: {_list(frames)} with object id {largest}, where ids end at {known}"
+            if largest == VOID:
+                text += " (masks of 0 and 255 belong to the protocol davis2016)"
+            (result.problems if self.rules.strict_ids else result.warnings).append(text)
+        if result.problems:
+            return result
+        result.objects = self.rules.select(list(self.objects.values()))
+        for obj in self.objects.keys() - {scores.object for scores in result.objects}:
+            result.warnings.append(f"{name}: object {obj} has no frame to score and is left out")
+        if not result.objects:
+            result.problems.append(f"{name}: no object has a frame to score")
+        result.warnings += [text for text in map(self._doubt, result.objects) if text]
+        return result
+
+    def _doubt(self, scores: ObjectScores) -> str:
+        """What is odd about an object's scores, or nothing."""
+        who = f"{self.video.name}: object {scores.object}"
+        there = [j for j, a in zip(scores.values["J"], scores.annotated, strict=True) if a]
+        if not there or max(there) > _TOUCHING:
+            return ""
+        if not any(scores.predicted):
+            return f"{who} is never predicted"
+        return f"{who} is predicted, but never where it is annotated: is the id right?"
+
+
+def _list(frames: Sequence[str]) -> str:
+    """The count and the first of some frames."""
+    names = ", ".join(frames[:_SHOWN]) + (", ..." if len(frames) > _SHOWN else "")
+    return f"{len(frames)} frame{'s' if len(frames) > 1 else ''} ({names})"

@@ -1,0 +1,204 @@
+"""Scores as tables: in memory, and in the folder `scores/` of a run."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from vosbench.datasets.base import Dataset
+from vosbench.errors import EvaluationError
+from vosbench.evaluation.score import SequenceScores
+from vosbench.metrics.protocols import Protocol, Row, find_protocol
+
+FORMAT = 1
+_SCORES = "scores.json"
+_FRAMES = "per-frame.csv"
+_KEYS = ("sequence", "object")
+
+#: Every file that any protocol writes: all go before new ones come.
+_FILES = (
+    _SCORES, _FRAMES, "global_results-val.csv", "per-sequence_results-val.csv", "metrics.json",
+    "scores.txt", "results.csv",
+)  # fmt: skip
+
+
+@dataclass(slots=True, kw_only=True)
+class Evaluation:
+    """The scores of one tracker over one dataset; all in 0..1.
+
+    Attributes:
+        protocol: name of the protocol.
+        dataset: name of the dataset.
+        global_scores: official columns first: "J&F-Mean", "J-Mean", "J-Recall", ...
+        objects: one row per object: `sequence`, `object`, `J-Mean`, `J-Recall`, `J-Decay`,
+            `F-Mean`, ..., and what the protocol or further metrics add.
+        frames: one row per object and scored frame: `sequence`, `object`, `frame` (its name),
+            `J`, `F`, ...
+        warnings: what looks wrong with the predictions.
+        missing: sequences that were asked for and are not scored.
+    """
+
+    protocol: str
+    dataset: str
+    global_scores: dict[str, float]
+    objects: pd.DataFrame
+    frames: pd.DataFrame
+    warnings: list[str] = field(default_factory=list)
+    missing: list[str] = field(default_factory=list)
+
+    @classmethod
+    def from_scores(
+        cls, dataset: Dataset, rules: Protocol, results: Sequence[SequenceScores]
+    ) -> Self:
+        """From the scores of all sequences of `dataset`, in its order, none with problems."""
+        rows: list[Row] = []
+        frames: list[pd.DataFrame] = []
+        for video, result in zip(dataset.sequences, results, strict=True):
+            for scores in result.objects:
+                keys = {"sequence": video.name, "object": scores.object}
+                rows.append({**keys, **rules.summarise(scores)})
+                frames.append(pd.DataFrame({**keys, "frame": scores.frames, **scores.values}))
+        overall = rules.overall(rows)
+        return cls(
+            protocol=rules.name,
+            dataset=dataset.name,
+            global_scores=overall,
+            objects=pd.DataFrame(rows),
+            frames=pd.concat(frames, ignore_index=True),
+            warnings=_warnings(rules, results, overall),
+        )
+
+    @property
+    def sequences(self) -> pd.DataFrame:
+        """Index sequence; `J&F`, `J`, `J-Recall`, `J-Decay`, `F`, ...: mean over its objects."""
+        scores = self.objects.drop(columns="object").groupby("sequence", sort=False)
+        table = scores.mean(numeric_only=True).drop(columns="unseen", errors="ignore")
+        table.insert(0, "J&F-Mean", (table["J-Mean"] + table["F-Mean"]) / 2)
+        return table.rename(columns=lambda name: name.removesuffix("-Mean"))
+
+    @property
+    def official(self) -> bool:
+        """Whether an official program defines the protocol."""
+        return find_protocol(self.protocol).official
+
+    def files(self) -> dict[str, str]:
+        """File name -> text of everything that `write` writes."""
+        rows: list[Row] = self.objects.to_dict("records")  # type: ignore[assignment]
+        document = {
+            "format": FORMAT,
+            "protocol": self.protocol,
+            "official": self.official,
+            "dataset": self.dataset,
+            "sequences": list(dict.fromkeys(self.objects["sequence"])),
+            "missing": self.missing,
+            "warnings": self.warnings,
+            "global": _plain(self.global_scores),
+            "objects": [_plain(row) for row in rows],
+            "per_sequence": {
+                str(name): _plain(row.to_dict()) for name, row in self.sequences.iterrows()
+            },
+        }
+        return {
+            **find_protocol(self.protocol).files(rows, self.global_scores),
+            _FRAMES: self.frames.to_csv(index=False, lineterminator="\n"),
+            _SCORES: json.dumps(document, indent=1, allow_nan=False) + "\n",
+        }
+
+    def write(self, folder: Path) -> None:
+        """Write the official tables, `scores.json` (full precision) and `per-frame.csv`.
+
+        What an earlier evaluation left goes first, `scores.json` comes last, and every file
+        appears whole or not at all.
+        """
+        texts = self.files()
+        clear(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            part = folder / f".{name}.{os.getpid()}.part"
+            part.write_text(text, encoding="utf-8", newline="\n")
+            part.replace(folder / name)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """What `write` wrote, float for float. Raises EvaluationError if it cannot be read."""
+        path = folder / _SCORES
+        try:
+            document = json.loads(path.read_text(encoding="utf-8"))
+            if document["format"] != FORMAT:
+                raise ValueError(f"its format is {document['format']}, this program reads {FORMAT}")
+            find_protocol(document["protocol"])
+            objects = pd.DataFrame(document["objects"])
+            for name in set(objects.columns) - {*_KEYS, "unseen", "name"}:
+                objects[name] = objects[name].astype(float)
+            path = folder / _FRAMES
+            frames = pd.read_csv(path, dtype=str)  # pandas' own parser may lose the last bit
+            for name in frames.columns.drop(["sequence", "frame"]):
+                frames[name] = frames[name].astype(int if name == "object" else float)
+            return cls(
+                protocol=document["protocol"],
+                dataset=document["dataset"],
+                global_scores={
+                    name: math.nan if value is None else float(value)
+                    for name, value in document["global"].items()
+                },
+                objects=objects,
+                frames=frames,
+                warnings=list(document["warnings"]),
+                missing=list(document["missing"]),
+            )
+        except FileNotFoundError:
+            raise EvaluationError(
+                f"{folder} holds no scores: {path.name} is missing",
+                "`vosbench evaluate` writes them.",
+            ) from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise EvaluationError(
+                f"{path} cannot be read: {error}", "`vosbench evaluate` writes it anew."
+            ) from None
+
+
+def clear(folder: Path) -> None:
+    """Remove the files of an earlier evaluation from `folder`, nothing else."""
+    for name in _FILES:
+        (folder / name).unlink(missing_ok=True)
+
+
+def _warnings(
+    rules: Protocol, results: Sequence[SequenceScores], overall: dict[str, float]
+) -> list[str]:
+    found = []
+    if not rules.official:
+        found.append(
+            f"scores under {rules.name} are unofficial: the program that defines them is not public"
+        )
+    if all(result.identical for result in results):
+        found.append(
+            "predictions and annotations are identical in every frame: are these the annotations?"
+        )
+    elif same := [result.sequence for result in results if result.identical]:
+        found.append(f"predictions and annotations are identical in: {', '.join(same)}")
+    if overall["J-Mean"] == 0:
+        found.append("J is 0 everywhere: are these the masks of this dataset, with its object ids?")
+    found += [
+        f"there is no object of {group} categories: means are over the others"
+        for group in ("seen", "unseen")
+        if math.isnan(overall.get(f"J-{group}-Mean", 0.0))
+    ]
+    return found + [warning for result in results for warning in result.warnings]
+
+
+def _plain(values: dict[Any, Any]) -> dict[str, Any]:
+    """For JSON: nan becomes null, numpy's numbers become Python's."""
+
+    def plain(value: Any) -> Any:
+        value = value.item() if hasattr(value, "item") else value
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    return {str(name): plain(value) for name, value in values.items()}

@@ -1,0 +1,1 @@
+"""Runs: sequences handed to executors, and what is written down of them."""

@@ -1,0 +1,391 @@
+"""The process that a tracker lives in. Started by `process.WorkerProcess`, which see.
+
+Needs the standard library, numpy and pluggy only, so that it runs in other people's environments.
+Whatever the tracker prints goes to standard error, which is the run's log.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import faulthandler
+import logging
+import os
+import platform
+import queue
+import signal
+import sys
+import tempfile
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from vosbench.plugins import Plugins
+from vosbench.running.executors.protocol import Channel, ConnectionLost
+from vosbench.specs import TrackerSpec
+from vosbench.tracking.clip import Clip
+from vosbench.tracking.session import Session, make_tracker
+from vosbench.tracking.timing import PeakMemory
+from vosbench.types import Context, Frame, LabelMap, Targets, Video
+
+#: Label maps that may wait for the writer.
+_DEPTH = 8
+#: Modules whose versions decide what a tracker computes -> their distributions.
+_LIBRARIES = {
+    "numpy": ("numpy",),
+    "torch": ("torch",),
+    "torchvision": ("torchvision",),
+    "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
+    "jax": ("jax",),
+    "tensorflow": ("tensorflow",),
+}
+
+
+def main() -> None:
+    """Serve the process that started us until it says stop or is gone."""
+    channel = _take_over_pipes()
+    _die_with_parent()
+    inbox: queue.Queue[tuple[dict[str, Any], list[NDArray[Any]]]] = queue.Queue()
+    frames: queue.Queue[NDArray[Any]] = queue.Queue()
+
+    def listen() -> None:
+        while True:
+            try:
+                message, arrays = channel.receive()
+            except ConnectionLost:
+                _end_group()
+            if message["type"] == "frame":
+                frames.put(arrays[0])
+            else:
+                inbox.put((message, arrays))
+
+    threading.Thread(target=listen, name="listen", daemon=True).start()
+    worker = _Worker(channel, frames)
+    while True:
+        message, arrays = inbox.get()
+        if message["type"] == "describe":
+            worker.describe(message)
+        elif message["type"] == "start":
+            worker.start(message)
+        elif message["type"] == "sequence":
+            worker.track(message, arrays)
+        else:
+            return
+
+
+def _take_over_pipes() -> Channel:
+    """Keep the pipes to ourselves: a tracker that prints must not garble them."""
+    channel = Channel(
+        os.fdopen(os.dup(0), "rb", buffering=1 << 16), os.fdopen(os.dup(1), "wb", buffering=0)
+    )
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(2, 1)
+    faulthandler.enable()
+    logging.basicConfig(
+        stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+    )
+    return channel
+
+
+def _die_with_parent() -> None:
+    """End at once when the parent is killed, even inside a call that never returns (Linux)."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError, AttributeError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+
+
+def _end_group() -> None:
+    """End this process and those that the tracker started."""
+    with contextlib.suppress(OSError, AttributeError):
+        os.killpg(0, signal.SIGKILL)
+    os._exit(1)
+
+
+@dataclass(slots=True)
+class _RemoteVideo:
+    """Frames that the harness decodes for us: trackers in other environments need no decoder, and
+    all see the same pixels."""
+
+    channel: Channel
+    replies: queue.Queue[NDArray[Any]]
+    names: list[str]
+    asking: threading.Lock = field(default_factory=threading.Lock)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> Frame:
+        index = range(len(self.names))[index]
+        with self.asking:
+            self.channel.send({"type": "need", "frame": index})
+            image = self.replies.get()
+        return Frame(image, index, self.names[index])
+
+
+@dataclass(slots=True)
+class _FileVideo:
+    paths: list[Path]
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Frame:
+        from vosbench.datasets.reading import read_image
+
+        index = range(len(self.paths))[index]
+        return Frame(read_image(self.paths[index]), index, self.paths[index].stem)
+
+
+class _Worker:
+    """One tracker, loaded once, and the sequences that it is given."""
+
+    def __init__(self, channel: Channel, frames: queue.Queue[NDArray[Any]]) -> None:
+        self._channel = channel
+        self._frames = frames
+        self._files: dict[str, str] = {}
+
+    def describe(self, message: dict[str, Any]) -> None:
+        """Answer with the declaration of a tracker of this environment."""
+        with self._reporting("failed"):
+            spec = _plugins(message).tracker(message["tracker"])
+            described = asdict(spec)
+            described["factory"] = str(spec.factory)
+            self._channel.send({"type": "described", "spec": described})
+
+    def start(self, message: dict[str, Any]) -> None:
+        """Load the tracker and answer with what the result depends on."""
+        with self._reporting("failed"):
+            began = time.perf_counter()
+            self._message = message
+            self._plugins = _plugins(message)
+            self._spec = self._plugins.tracker(message["tracker"])
+            device = message["device"]
+            threads = message["threads"]
+            with self._scratch() as scratch:
+                ctx = self._context(device, scratch)
+                # Decided before the factory runs; a factory given as text imports torch first.
+                ctx.device = self._device = _resolve_device(device, self._spec)
+                tracker = make_tracker(self._spec, ctx, threads)
+            self._session = Session(
+                tracker,
+                self._spec.capabilities,
+                observers=self._plugins.observers(),
+                threads=threads,
+            )
+            self._load_seconds = time.perf_counter() - began
+            self._channel.send(
+                {
+                    "type": "ready",
+                    "device": self._device,
+                    "plugin": self._plugins.provider("trackers", self._spec.name).name,
+                    "versions": _versions(self._plugins, self._spec),
+                    "hardware": _hardware(self._device, threads),
+                    "files": self._files,
+                }
+            )
+
+    def track(self, message: dict[str, Any], arrays: list[NDArray[Any]]) -> None:
+        """Track one sequence, write its masks, answer with its timings."""
+        with self._reporting("failed"), self._scratch() as scratch:
+            clip = self._clip(message, arrays)
+            names = [Path(path).stem for path in message["frames"]]
+            outputs = set(message["output"]) or set(range(len(names)))
+            ctx = self._context(self._device, scratch)
+            memory = PeakMemory(self._device)
+            with _Writer(self._write if message["remote"] else _write_file) as writer:
+
+                def emit(index: int, labels: LabelMap, variants: Mapping[str, LabelMap]) -> None:
+                    if index in outputs:
+                        for name, part in {"": labels, **variants}.items():
+                            if name in message["masks"]:
+                                folder = message["masks"][name]
+                                writer.put(Path(folder, f"{names[index]}.png"), part)
+
+                timings = self._session.run(clip, ctx, emit, self._on_call)
+            resident, device_memory = memory.read()
+            self._channel.send(
+                {
+                    "type": "done",
+                    "frames": len(names),
+                    "objects": len(clip.objects),
+                    "load_seconds": self._load_seconds,
+                    "init_seconds": timings.init,
+                    "track_seconds": [timings.track[i] for i in sorted(timings.track)],
+                    "update_seconds": [timings.update[i] for i in sorted(timings.update)],
+                    "marks": timings.marks,
+                    "peak_memory_bytes": resident,
+                    "peak_device_memory_bytes": device_memory,
+                    "wrapped": self._session.wrapped(clip),
+                    "files": self._files,
+                    "versions": _versions(self._plugins, self._spec),
+                }
+            )
+
+    def _clip(self, message: dict[str, Any], arrays: list[NDArray[Any]]) -> Clip:
+        paths = [Path(path) for path in message["frames"]]
+        video: Video
+        if message["remote"]:
+            video = _RemoteVideo(self._channel, self._frames, [path.stem for path in paths])
+        else:
+            video = _FileVideo(paths)
+        given: dict[int, Targets] = {
+            index: {obj: labels == obj for obj in ids}
+            for (index, ids), labels in zip(message["given"], arrays, strict=True)
+        }
+        return Clip(message["name"], video, given)
+
+    def _context(self, device: str, scratch: Path) -> Context:
+        return Context(
+            device=device,
+            seed=self._message["seed"],
+            options=self._message["options"],
+            scratch=scratch,
+            logger=logging.getLogger(self._message["tracker"]),
+            snapshots={k: tuple(v) for k, v in self._message["snapshots"].items()},
+            on_file=self._on_file,
+        )
+
+    def _on_file(self, path: Path, digest: str) -> None:
+        self._files[path.name] = digest
+
+    def _on_call(self, call: str, index: int) -> None:
+        self._channel.send({"type": "call", "call": call, "frame": index})
+
+    def _write(self, path: Path, labels: LabelMap) -> None:
+        self._channel.send({"type": "labels", "path": str(path)}, [labels])
+
+    @contextlib.contextmanager
+    def _scratch(self) -> Iterator[Path]:
+        with tempfile.TemporaryDirectory(dir=self._message["scratch"]) as folder:
+            scratch = Path(folder, "tracker")
+            scratch.mkdir()
+            yield scratch
+
+    @contextlib.contextmanager
+    def _reporting(self, kind: str) -> Iterator[None]:
+        """Send what is raised inside instead of ending the process."""
+        try:
+            yield
+        except ConnectionLost:
+            _end_group()
+        except (Exception, SystemExit) as error:
+            text = traceback.format_exc()
+            print(text, file=sys.stderr, flush=True)
+            message = getattr(error, "message", None) or f"{type(error).__name__}: {error}"
+            self._channel.send(
+                {
+                    "type": kind,
+                    "error": message,
+                    "hint": getattr(error, "hint", ""),
+                    "traceback": text,
+                }
+            )
+
+
+class _Writer:
+    """Writes label maps in a thread; the first error is raised by `put` or at the end."""
+
+    def __init__(self, write: Callable[[Path, LabelMap], None]) -> None:
+        self._write = write
+        self._waiting: queue.Queue[tuple[Path, LabelMap] | None] = queue.Queue(_DEPTH)
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
+
+    def put(self, path: Path, labels: LabelMap) -> None:
+        if self._error is not None:
+            raise self._error
+        self._waiting.put((path, labels))
+
+    def _work(self) -> None:
+        while (item := self._waiting.get()) is not None:
+            if self._error is None:
+                try:
+                    self._write(*item)
+                except BaseException as error:  # raised where the masks come from
+                    self._error = error
+
+    def __enter__(self) -> _Writer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._waiting.put(None)
+        self._thread.join()
+        if self._error is not None and kind is None:
+            raise self._error
+
+
+def _write_file(path: Path, labels: LabelMap) -> None:
+    from vosbench.datasets.reading import write_labels
+
+    write_labels(path, labels)
+
+
+def _plugins(message: dict[str, Any]) -> Plugins:
+    return Plugins([Path(path) for path in message["plugin_files"]], message["disabled"])
+
+
+def _resolve_device(device: str, spec: TrackerSpec) -> str:
+    """What "auto" means here; torch is imported only where there may be a CUDA device."""
+    if device != "auto":
+        return device
+    if "cuda" not in spec.capabilities.devices:
+        return spec.capabilities.devices[0]
+    if sys.platform == "linux" and not Path("/dev/nvidiactl").exists():
+        return "cpu"
+    try:
+        import torch
+    except ImportError:
+        return "cpu"
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def _versions(plugins: Plugins, spec: TrackerSpec) -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    for module, distributions in _LIBRARIES.items():
+        if module in sys.modules:
+            found |= _first_installed(distributions)
+    info = plugins.provider("trackers", spec.name)
+    return found | {info.name: info.version}
+
+
+def _first_installed(distributions: tuple[str, ...]) -> dict[str, str]:
+    for distribution in distributions:
+        with contextlib.suppress(PackageNotFoundError):
+            return {distribution: version(distribution)}
+    return {}
+
+
+def _hardware(device: str, threads: int) -> dict[str, Any]:
+    accelerator = ""
+    if device.startswith("cuda"):
+        import torch
+
+        accelerator = torch.cuda.get_device_name(device)
+    memory = 0
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return {
+        "cpu": _cpu_name(),
+        "cores": os.cpu_count() or 1,
+        "threads": threads,
+        "memory_bytes": memory,
+        "accelerator": accelerator,
+        "system": f"{platform.system()} {platform.release()}",
+    }
+
+
+def _cpu_name() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

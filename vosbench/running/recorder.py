@@ -1,0 +1,214 @@
+"""The record of a run: what its directories must hold, and what is written into them as it goes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from vosbench.datasets.base import Dataset
+from vosbench.errors import RunError
+from vosbench.running.executors import Job
+from vosbench.running.load import Load
+from vosbench.specs import OptionValue, TrackerSpec
+from vosbench.store import Run, RunRecord, SequenceRecord, run_name
+
+
+class Progress:
+    """What a run tells its user; every method may be left as it is.
+
+    Example:
+        class Count(Progress):
+            def finished(self, record): print(record.sequence, record.status)
+    """
+
+    def begin(self, run: Run, sequences: Sequence[str], frames: int) -> None:
+        """A run starts with these sequences still to do, of so many frames together."""
+
+    def started(self, sequence: str, frames: int) -> None:
+        """A sequence starts."""
+
+    def called(self, sequence: str, call: str, frame: int) -> None:
+        """The tracker is being called for a frame."""
+
+    def finished(self, record: SequenceRecord) -> None:
+        """A sequence is done or has failed."""
+
+
+class RunState:
+    """One run directory and what must hold for it.
+
+    Attributes:
+        run: its directory and record.
+        done: sequences that need not be tracked again.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.done: set[str] = set()
+        self._fresh = False
+
+    @classmethod
+    def of(
+        cls,
+        results: Path,
+        dataset: Dataset,
+        spec: TrackerSpec,
+        values: Mapping[str, OptionValue],
+        seed: int,
+        python: str,
+    ) -> RunState:
+        """The state of the run with these arguments; nothing is read or written yet."""
+        changed = changed_options(spec, values)
+        record = RunRecord(
+            tracker=spec.name,
+            dataset=dataset.name,
+            options=dict(values),
+            changed=changed,
+            seed=seed,
+            device="",
+            fingerprint="",
+            protocol=dataset.protocol,
+            sequences=[],
+            python=python,
+        )
+        return cls(Run(results / dataset.name / run_name(spec.name, changed, seed), record))
+
+    def begin(self, dataset: Dataset, wanted: Sequence[str], fresh: bool) -> None:
+        """Take up what is there, unless it is to be discarded."""
+        run, record = self.run, self.run.record
+        self._fresh = fresh
+        names = set(wanted)
+        if not fresh and (run.folder / "run.json").exists():
+            old = Run.open(run.folder)
+            self.done = set(old.done())
+            if self.done:
+                self._check(dataset, old.record)
+                names |= set(old.record.sequences)
+                old.record.python = record.python
+                run.record = record = old.record
+        record.sequences = [s.name for s in dataset.sequences if s.name in names]
+        record.fingerprint = _fingerprint(dataset, record.sequences)
+
+    def _check(self, dataset: Dataset, old: RunRecord) -> None:
+        """Refuse to go on with a run of other data or options."""
+        known = {sequence.name for sequence in dataset.sequences}
+        if not known.issuperset(old.sequences) or (
+            _fingerprint(dataset, old.sequences) != old.fingerprint
+        ):
+            self.refuse("the dataset's files have changed since (its fingerprint differs)")
+        for key in ("tracker", "options", "seed", "protocol"):
+            before, now = getattr(old, key), getattr(self.run.record, key)
+            if before != now:
+                self.refuse(f"it was made with {key} {before!r}, this is {now!r}")
+
+    def discard(self) -> None:
+        """Remove what was there if that was asked for. Waits until the tracker is loaded, so that
+        one that cannot be loaded costs nothing."""
+        if self._fresh:
+            for part in ("masks", "sequences", "scores"):
+                shutil.rmtree(self.run.folder / part, ignore_errors=True)
+            self._fresh = False
+
+    def agree(self, key: str, now: Mapping[str, str]) -> None:
+        """Note versions or files; refuse if the done sequences came from others."""
+        noted: dict[str, str] = getattr(self.run.record, key)
+        for name, value in now.items():
+            if self.done and noted.get(name, value) != value:
+                self.refuse(f"{name} was {noted[name][:12]}, it is {value[:12]} now")
+        noted.update(now)
+
+    def refuse(self, why: str) -> None:
+        raise RunError(
+            f"{self.run.folder} holds another run: {why}",
+            "--fresh discards it; --results keeps this one elsewhere.",
+        )
+
+    def finish(self) -> None:
+        """Say whether all is done."""
+        record = self.run.record
+        complete = set(self.run.done()) == set(record.sequences)
+        record.status = "complete" if complete else "partial"
+        record.finished = _now()
+        self.run.save()
+
+
+class RunRecorder:
+    """Hears what the executor reports and writes it down; a `vosbench.running.executors.Report`."""
+
+    def __init__(
+        self,
+        states: Mapping[str, RunState],
+        jobs: int,
+        progress: Progress,
+    ) -> None:
+        self.progress = progress
+        self._states = states
+        self._jobs = jobs
+        self._load = Load()
+
+    def ready(self, info: Mapping[str, Any]) -> None:
+        from vosbench import __version__
+
+        for state in self._states.values():
+            state.discard()
+            record = state.run.record
+            if state.done and record.device != info["device"]:
+                state.refuse(f"it was made on {record.device}, this is {info['device']}")
+            record.device = info["device"]
+            record.plugin = info["plugin"]
+            plugin = {record.plugin: info["versions"][record.plugin]}
+            state.agree("versions", plugin)
+            state.agree("files", info["files"])
+            record.versions |= {**info["versions"], "vosbench": __version__}
+            record.hardware = info["hardware"]
+            record.jobs = self._jobs
+            record.status = "running"
+            record.started = record.started or _now()
+            state.run.save()
+
+    def started(self, job: Job) -> None:
+        for variant in job.masks:
+            self._states[variant].run.clear_sequence(job.sequence.name)
+        self.progress.started(job.sequence.name, len(job.sequence))
+
+    def called(self, job: Job, call: str, frame: int) -> None:
+        self.progress.called(job.sequence.name, call, frame)
+
+    def finished(self, job: Job, record: SequenceRecord, info: Mapping[str, Any]) -> None:
+        shared = self._load.shared(self._jobs)
+        for variant in job.masks:
+            state = self._states[variant]
+            run = state.run
+            if record.status == "done":
+                state.agree("files", info["files"])
+                run.record.versions |= info["versions"]
+                run.record.wrapped = run.record.wrapped or info["wrapped"]
+                run.record.shared_machine |= shared
+                run.record.derived_timing |= len(self._states) > 1
+                run.save()
+            own = record
+            if record.status == "done" and len(self._states) > 1:
+                own = record.as_variant(variant, len(self._states))
+            run.save_sequence(own)
+        self.progress.finished(record)
+
+
+def changed_options(spec: TrackerSpec, values: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
+    """Those of `values` that differ from the tracker's defaults."""
+    defaults = spec.resolve_options({})
+    return {key: value for key, value in values.items() if value != defaults[key]}
+
+
+def _fingerprint(dataset: Dataset, sequences: Sequence[str]) -> str:
+    """Of the named part."""
+    names = set(sequences)
+    part = tuple(s for s in dataset.sequences if s.name in names)
+    return replace(dataset, sequences=part).fingerprint()
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

@@ -1,0 +1,227 @@
+"""Plans a run, carries it out by an executor, records what happens.
+
+runs = run(plugins, dataset, "flow", results=Path("results"))
+runs[0].timing()
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vosbench.datasets.base import Dataset
+from vosbench.errors import DatasetError, PluginError, UsageError
+from vosbench.running.executors import Executor, Job, Plan
+from vosbench.running.executors.process import WorkerProcess
+from vosbench.running.load import cores
+from vosbench.running.recorder import Progress, RunRecorder, RunState, changed_options
+from vosbench.specs import OptionValue, TrackerSpec, resolve_factory
+from vosbench.store import Run, run_name
+
+if TYPE_CHECKING:
+    from vosbench.plugins import Plugins
+
+
+def find_tracker(plugins: Plugins, name: str, python: str = "") -> TrackerSpec:
+    """The declaration of tracker `name`, asked for in the environment of `python` if given.
+
+    Raises:
+        PluginError: there is no such tracker.
+        UsageError: `python` is no usable interpreter.
+    """
+    if not python:
+        return plugins.tracker(name)
+    import tempfile
+
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Plan(
+            tracker=name,
+            options={},
+            seed=0,
+            device="cpu",
+            python=python,
+            plugin_files=plugins.files,
+            disabled=plugins.disabled,
+            timeout=120,
+            log=Path(folder, "log.txt"),
+            scratch=Path(folder),
+        )
+        with WorkerProcess(plan) as worker:
+            return worker.describe()
+
+
+def run_folder(
+    results: Path, dataset: str, spec: TrackerSpec, options: Mapping[str, str], seed: int = 0
+) -> Path:
+    """Where `run` keeps the run of `spec` with the given options over the dataset of that name.
+
+    Raises:
+        UsageError: an option that the tracker does not have, or a value that does not fit.
+    """
+    changed = changed_options(spec, spec.resolve_options(options))
+    return results / dataset / run_name(spec.name, changed, seed)
+
+
+def run(
+    plugins: Plugins,
+    dataset: Dataset,
+    tracker: str | TrackerSpec,
+    *,
+    results: Path,
+    options: Mapping[str, str] | None = None,
+    sequences: Iterable[str] = (),
+    seed: int = 0,
+    device: str = "auto",
+    jobs: int = 1,
+    snapshots: Mapping[str, Sequence[str]] | None = None,
+    fresh: bool = False,
+    timeout: float = 600.0,
+    python: str = "",
+    executor: str = "local",
+    progress: Progress | None = None,
+) -> list[Run]:
+    """Run one tracker over a dataset, or go on with such a run; what is done stays.
+
+    Args:
+        dataset: whole; `sequences` names the part to run (all if empty).
+        options: given options as text; what equals the default counts as not given.
+        device: "cpu", "cuda", "cuda:1", ..., or "auto".
+        jobs: sequences at once, each in its own process with its share of the cores.
+        snapshots: option -> values answered in the same run, for options that the tracker lists in
+            `Capabilities.snapshots`. Give the value that takes longest in `options`. Each further
+            value becomes a run directory of its own, as if run with that option, its times derived.
+        fresh: discard what is there.
+        timeout: seconds that one call of the tracker may take.
+        python: interpreter of another environment in which the tracker is installed.
+        executor: name of a registered executor.
+
+    Returns:
+        The run, then one for each further value of `snapshots`. Failed sequences are in
+        `Run.sequences()`; `Run.complete` says whether there are none.
+
+    Raises:
+        UsageError: an option, device or snapshot that does not fit the tracker.
+        PluginError: the tracker cannot be loaded.
+        RunError: the run directory is in use, or holds a run of something else.
+    """
+    spec = tracker if isinstance(tracker, TrackerSpec) else find_tracker(plugins, tracker, python)
+    if jobs < 1:
+        raise UsageError(f"--jobs must be at least 1, not {jobs}")
+    if timeout <= 0:
+        raise UsageError(f"--timeout must be above 0 seconds, not {timeout:g}")
+    _check_device(spec, device)
+    backend = _make_executor(plugins, executor)
+    values = spec.resolve_options(options or {})
+    asked = _resolve_snapshots(spec, snapshots or {})
+    wanted = _wanted(dataset, sequences)
+    states = {
+        name: RunState.of(results, dataset, spec, values | change, seed, python)
+        for name, change in _variants(values, asked).items()
+    }
+    with contextlib.ExitStack() as stack:
+        for state in states.values():
+            stack.enter_context(state.run.locked())
+            state.begin(dataset, wanted, fresh)
+        todo = [s for s in wanted if any(s not in state.done for state in states.values())]
+        main = states[""].run
+        scratch = main.folder.resolve() / "scratch"
+        shutil.rmtree(scratch, ignore_errors=True)
+        stack.callback(shutil.rmtree, scratch, ignore_errors=True)
+        plan = Plan(
+            tracker=spec.name,
+            options=values,
+            seed=seed,
+            device=device,
+            snapshots=asked,
+            jobs=jobs,
+            threads=_threads(jobs),
+            timeout=timeout,
+            python=python,
+            plugin_files=plugins.files,
+            disabled=plugins.disabled,
+            log=main.folder.resolve() / "log.txt",
+            scratch=scratch,
+        )
+        recorder = RunRecorder(states, jobs, progress or Progress())
+        if todo:
+            todo_jobs = [_job(dataset, name, states) for name in todo]
+            frames = sum(len(job.sequence) for job in todo_jobs)
+            recorder.progress.begin(main, todo, frames)
+            backend.run(plan, todo_jobs, recorder)
+        for state in states.values():
+            state.finish()
+    return [state.run for state in states.values()]
+
+
+def _job(dataset: Dataset, name: str, states: Mapping[str, RunState]) -> Job:
+    masks = {
+        variant: state.run.masks.resolve() / name
+        for variant, state in states.items()
+        if name not in state.done
+    }
+    return Job(sequence=dataset.sequence(name), masks=masks)
+
+
+def _wanted(dataset: Dataset, sequences: Iterable[str]) -> list[str]:
+    names = {dataset.sequence(name).name for name in sequences}
+    wanted = [s.name for s in dataset.sequences if not names or s.name in names]
+    for name in wanted:
+        if Path(name).name != name:
+            raise DatasetError(f"dataset {dataset.name}: sequence name {name!r} is no file name")
+    if not wanted:
+        raise DatasetError(f"dataset {dataset.name} has no sequences")
+    return wanted
+
+
+def _resolve_snapshots(
+    spec: TrackerSpec, snapshots: Mapping[str, Sequence[str]]
+) -> dict[str, tuple[OptionValue, ...]]:
+    resolved = {}
+    for name, texts in snapshots.items():
+        if name not in spec.capabilities.snapshots:
+            can = ", ".join(spec.capabilities.snapshots) or "no option"
+            raise UsageError(
+                f"tracker {spec.name} cannot answer several values of {name!r} in one run",
+                f"It can for: {can}.",
+            )
+        parsed = [spec.resolve_options({name: text})[name] for text in texts]
+        resolved[name] = tuple(dict.fromkeys(parsed))
+    return resolved
+
+
+def _variants(
+    values: Mapping[str, OptionValue], snapshots: Mapping[str, tuple[OptionValue, ...]]
+) -> dict[str, dict[str, OptionValue]]:
+    """Variant name, as `Prediction.variants` has it -> the option that it changes."""
+    variants: dict[str, dict[str, OptionValue]] = {"": {}}
+    for option, wanted in snapshots.items():
+        for value in wanted:
+            if value != values[option]:
+                variants[f"{option}={value}"] = {option: value}
+    return variants
+
+
+def _check_device(spec: TrackerSpec, device: str) -> None:
+    kind = device.partition(":")[0]
+    if kind not in ("auto", *spec.capabilities.devices):
+        can = ", ".join(spec.capabilities.devices)
+        raise UsageError(f"--device {device}: tracker {spec.name} runs on {can}")
+
+
+def _threads(jobs: int) -> int:
+    """Torch threads of a worker: its share of the cores, or OMP_NUM_THREADS if the user set it."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else max(1, cores() // jobs)
+
+
+def _make_executor(plugins: Plugins, name: str) -> Executor:
+    if name not in plugins.executors:
+        raise PluginError(
+            f"there is no executor called {name!r}", f"There are: {', '.join(plugins.executors)}."
+        )
+    executor: Executor = resolve_factory(plugins.executors[name].factory)()
+    return executor
