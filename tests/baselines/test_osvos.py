@@ -28,8 +28,8 @@ from vosbench_baselines.osvos.loss import balanced_cross_entropy, deep_loss
 from vosbench_baselines.osvos.network import OsvosNet, Outputs, load_weights, save_weights
 from vosbench_baselines.osvos.parent import ParentSettings, ParentTraining
 from vosbench_baselines.search_lr import thinned
-from vosbench_eosvos.training.augmentation import ViewSettings
-from vosbench_eosvos.training.data import load_corpus, photo_sources
+from vosbench_learning.corpus import load_corpus, photo_sources
+from vosbench_learning.views import ViewSettings
 
 SIZE = (64, 96)
 

@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from vosbench_eosvos.finetune import derive_seed, fine_tune, make_example, to_tensor
+from vosbench_eosvos.finetune import fine_tune, make_example, to_tensor
+from vosbench_learning.seeds import derive_seed
 
 
 @pytest.fixture

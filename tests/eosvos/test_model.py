@@ -21,9 +21,9 @@ from vosbench_eosvos.model import (
     learnable_parameters,
     mask_rcnn,
 )
-from vosbench_eosvos.model.efficientnet_lite import build_stages, load_imagenet
 from vosbench_eosvos.model.pyramid import Pyramid
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
+from vosbench_learning.efficientnet_lite import build_stages, load_imagenet
 
 SMALL = {"fpn_channels": 16, "box_features": 16, "mask_channels": 16}
 

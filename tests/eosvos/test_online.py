@@ -54,7 +54,7 @@ def run(ctx, scene, frames=7):
     images, masks = scene(frames)
     tracker = EosvosTracker(ctx)
     tracker.init(images[0], {1: masks[0][1]}, ctx)
-    [state] = tracker._families[1].states.values()
+    [state] = tracker._objects[1].states.values()
     base = {name: value.clone() for name, value in state.base.items()}
     changed = []
     for frame in images[1:]:
@@ -82,6 +82,6 @@ def test_no_steps_bring_back_theta_T_exactly(make_context, scene):
     ctx = make_context(online=True, online_every=3, online_iterations=2, min_score=0.05)
     tracker, state, base, _ = run(ctx, scene)
     tracker.settings = type(tracker.settings).from_options({**ctx.options, "online_iterations": 0})
-    tracker._adapt(scene(1)[0][0], tracker._families[1], state, seed=0)
+    tracker._adapt(scene(1)[0][0], tracker._objects[1], state, seed=0)
     assert state.params.keys() == base.keys()
     assert all(torch.equal(state.params[name], base[name]) for name in base)

@@ -127,7 +127,7 @@ def test_an_object_that_is_not_found_is_empty_and_may_come_back(make_context, sc
     frames, masks = scene(3)
     tracker = EosvosTracker(ctx := make_context(min_score=0.05))
     tracker.init(frames[0], {1: masks[0][1]}, ctx)
-    [state] = tracker._families[1].states.values()
+    [state] = tracker._objects[1].states.values()
     box = state.box
     tracker.settings = type(tracker.settings).from_options({**ctx.options, "min_score": 1.1})
     gone = tracker.track(frames[1], {}, ctx)

@@ -16,8 +16,20 @@ from vosbench.errors import DatasetError, RunError
 from vosbench_eosvos.cli import eosvos
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import build_model, get_config
-from vosbench_eosvos.training import distributed
-from vosbench_eosvos.training.augmentation import (
+from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining, solve_task
+from vosbench_eosvos.training.pretrain import LOSSES, Pretraining, PretrainSettings
+from vosbench_eosvos.training.tasks import Task, TaskSampler, TaskSettings
+from vosbench_eosvos.training.validation import FineTuneValidation, ValidationSettings
+from vosbench_learning import distributed
+from vosbench_learning.corpus import (
+    DEVELOPMENT_SPLIT,
+    davis_sources,
+    load_corpus,
+    photo_sources,
+    resolve_void,
+    training_sequences,
+)
+from vosbench_learning.views import (
     View,
     ViewSettings,
     affine,
@@ -26,18 +38,6 @@ from vosbench_eosvos.training.augmentation import (
     tight_box,
     warp,
 )
-from vosbench_eosvos.training.data import (
-    DEVELOPMENT_SPLIT,
-    davis_sources,
-    load_corpus,
-    photo_sources,
-    resolve_void,
-    training_sequences,
-)
-from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining, solve_task
-from vosbench_eosvos.training.pretrain import LOSSES, Pretraining, PretrainSettings
-from vosbench_eosvos.training.tasks import Task, TaskSampler, TaskSettings
-from vosbench_eosvos.training.validation import FineTuneValidation, ValidationSettings
 
 SMALL = {"fpn_channels": 16, "box_features": 16, "mask_channels": 16}
 VIEW = ViewSettings(size=(96, 128), side=(24.0, 80.0))
@@ -379,9 +379,9 @@ import torch
 torch.set_num_threads(1)
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import build_model, get_config
-from vosbench_eosvos.training import distributed
-from vosbench_eosvos.training.augmentation import ViewSettings
-from vosbench_eosvos.training.data import load_corpus, photo_sources
+from vosbench_learning import distributed
+from vosbench_learning.views import ViewSettings
+from vosbench_learning.corpus import load_corpus, photo_sources
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining
 from vosbench_eosvos.training.pretrain import Pretraining, PretrainSettings
 from vosbench_eosvos.training.tasks import TaskSettings

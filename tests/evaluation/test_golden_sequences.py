@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 import pytest
-from vosbench.evaluation import Evaluation, evaluate
 
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.png import read_png_labels
 from vosbench.errors import EvaluationError
+from vosbench.evaluation import Evaluation, evaluate
 from vosbench.metrics import statistics
 
 GOLDEN = Path(__file__).parent.parent / "golden"

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vosbench import Capabilities, Option, TrackerSpec, hookimpl
-from vosbench_eosvos.variants import PLAIN, Settings
 
 if TYPE_CHECKING:
     import click
@@ -90,25 +89,6 @@ TRACKERS = (
         ),
         capabilities=Capabilities(needs_grad=True),
         settings={"iterations": 50},
-    ),
-    *(
-        TrackerSpec(
-            name=f"handcrafted-{steps}",
-            factory="vosbench_baselines.handcrafted:HandcraftedTracker",
-            summary=f"e-OSVOS's network, parent-trained, {steps} steps at one searched rate.",
-            options=(
-                *Settings.options(),
-                Option("rate", 3e-3, "the learning rate of all parameters (plain SGD)"),
-            ),
-            capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
-            # As eosvos-10-single-lr: what differs is where weights and rate come from.
-            settings={
-                **PLAIN,
-                "weights": "parent-lite",
-                "iterations": steps,
-            },
-        )
-        for steps in (10, 50, 100, 1000)
     ),
 )
 

@@ -62,8 +62,8 @@ def osvos_parent(
 
     from vosbench_baselines.osvos.network import OsvosNet
     from vosbench_baselines.osvos.parent import ParentSettings, ParentTraining
-    from vosbench_eosvos.training import data
-    from vosbench_eosvos.training.augmentation import ViewSettings
+    from vosbench_learning import corpus as data
+    from vosbench_learning.views import ViewSettings
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)

@@ -18,8 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vosbench.types import Context, Frame, Image, Prediction, Targets
-from vosbench_eosvos.model import get_config
-from vosbench_eosvos.model.backbone import Backbone, build_backbone
+from vosbench_learning.backbone import Backbone, build_backbone
 
 STRIDE = 8
 _TILE = 8  # queries are compared in squares of this side
@@ -36,7 +35,9 @@ class Features(nn.Module):
     def __init__(self, stages: tuple[int, ...]) -> None:
         super().__init__()
         self.stages = stages
-        self.backbone: Backbone = build_backbone(get_config("lite"), pretrained=True)
+        self.backbone: Backbone = build_backbone(
+            "efficientnet_lite0", "frozen_batch", pretrained=True
+        )
         for index in (4, 5):
             for conv in self.backbone.stages[index].modules():
                 if isinstance(conv, nn.Conv2d) and conv.groups > 1:

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from vosbench.types import Context, Frame, LabelMap, Mask, Prediction, Scores, Targets
 from vosbench_baselines.osvos.fine_tune import Example, probabilities
 from vosbench_baselines.osvos.tracker import OsvosTracker, Tuned
-from vosbench_eosvos.model import StageOutputs
-from vosbench_eosvos.tracker import mask_to_size
+from vosbench_learning.backbone import StageOutputs
+from vosbench_learning.working_size import mask_to_size
 
 #: Every so many steps of an adaptation look at the current frame, the others at the first.
 CURRENT_EVERY = 5

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from vosbench.hookspecs import hookimpl
-from vosbench_eosvos.variants import specs
+from vosbench_eosvos.variants import handcrafted_specs, specs
 
 if TYPE_CHECKING:
     import click
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
 @hookimpl
 def vosbench_register_trackers(register: Callable[[TrackerSpec], None]) -> None:
-    """The variants of e-OSVOS."""
-    for spec in specs():
+    """The variants of e-OSVOS and their handcrafted baseline."""
+    for spec in (*specs(), *handcrafted_specs()):
         register(spec)
 
 

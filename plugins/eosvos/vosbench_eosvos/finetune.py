@@ -24,7 +24,10 @@ from torch.func import functional_call
 from vosbench.types import Image, Mask, Scores
 from vosbench_eosvos.boxprop import tight_box
 from vosbench_eosvos.learned import LearnedOptimiser
-from vosbench_eosvos.model import MaskRCNN, StageOutputs, Target
+from vosbench_eosvos.model import MaskRCNN
+from vosbench_learning.backbone import StageOutputs
+from vosbench_learning.seeds import derive_seed
+from vosbench_learning.views import Target
 
 #: Parameter name -> tensor.
 Params = Mapping[str, Tensor]
@@ -136,9 +139,3 @@ def _gradients(
             for name, grad in zip(free, grads, strict=True):
                 total[name] = total[name] + grad if name in total else grad
     return total
-
-
-def derive_seed(*parts: int) -> int:
-    """One seed from several numbers, each of which matters."""
-    entropy = [len(parts), *(part % 2**32 for part in parts)]
-    return int(np.random.SeedSequence(entropy).generate_state(1)[0])

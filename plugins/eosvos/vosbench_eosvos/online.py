@@ -15,7 +15,8 @@ import numpy as np
 
 from vosbench.types import Scores
 from vosbench_eosvos.finetune import Example, make_example
-from vosbench_eosvos.model import MaskRCNN, StageOutputs
+from vosbench_eosvos.model import MaskRCNN
+from vosbench_learning.backbone import StageOutputs
 
 #: Frames besides the first that each rule learns from.
 KEPT = {"confident": 2, "recent": 4, "ignore": 1}

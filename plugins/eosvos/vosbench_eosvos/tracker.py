@@ -11,31 +11,31 @@ Objects know nothing of each other before their probabilities are fused, by maxi
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import cast
 
-import cv2
 import numpy as np
 import torch
 from torch.func import functional_call
 
 from vosbench.types import Context, Frame, Image, LabelMap, Mask, Prediction, Scores, Targets
-from vosbench_eosvos.augment import random_copy
 from vosbench_eosvos.boxprop import Box, propagate, tight_box
 from vosbench_eosvos.detect import choose, near, paste_all
 from vosbench_eosvos.edges import follow_edges
 from vosbench_eosvos.finetune import (
     Example,
     Params,
-    derive_seed,
     fine_tune,
     make_example,
     to_tensor,
 )
 from vosbench_eosvos.learned import LearnedOptimiser
-from vosbench_eosvos.model import Detections, MaskRCNN, StageOutputs
+from vosbench_eosvos.model import Detections, MaskRCNN
 from vosbench_eosvos.online import Memory
 from vosbench_eosvos.variants import Settings
 from vosbench_eosvos.weights import find_weights
+from vosbench_learning.backbone import StageOutputs
+from vosbench_learning.copies import random_copy
+from vosbench_learning.seeds import derive_seed
+from vosbench_learning.working_size import bfloat16_pays, mask_to_size, to_working_size
 
 # What a seed is for, so that no two draws share one.
 _FINE_TUNING, _TRANSFORMS, _PROPAGATION, _ONLINE = range(4)
@@ -102,22 +102,22 @@ class EosvosTracker:
         start = self.learned.initial_parameters(drop_frozen=True)
         self.start = {name: value.detach().to(self.device) for name, value in start.items()}
         self.depth = self.model.frozen_depth(self.start)
-        self._families: dict[int, TrackedObject] = {}
+        self._objects: dict[int, TrackedObject] = {}
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune one model for each object."""
-        self._families = {}
+        self._objects = {}
         self._features: StageOutputs | None = None
         self._learn(frame, targets, ctx)
 
     def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
         """Probabilities of all objects, for every number of steps that is asked for."""
         self._features = self._look(frame.image)
-        known = list(self._families.values())
+        known = list(self._objects.values())
         pasted: dict[tuple[int, int], Scores] = {
-            (family.identity, steps): self._find(frame, family.identity, state, ctx.seed)
-            for family in known
-            for steps, state in family.states.items()
+            (tracked.identity, steps): self._find(frame, tracked.identity, state, ctx.seed)
+            for tracked in known
+            for steps, state in tracked.states.items()
         }
         self._learn(frame, targets, ctx)
         nothing = np.zeros(frame.size, np.float32)
@@ -125,10 +125,10 @@ class EosvosTracker:
         for steps in self._steps(ctx):
             maps = [
                 targets[i].astype(np.float32) if i in targets else pasted.get((i, steps), nothing)
-                for i in self._families
+                for i in self._objects
             ]
             stacked = np.stack(maps) if maps else np.zeros((0, *frame.size), np.float32)
-            answers[steps] = Prediction.from_probabilities(tuple(self._families), stacked)
+            answers[steps] = Prediction.from_probabilities(tuple(self._objects), stacked)
         asked = ctx.snapshots.get("iterations", ())
         variants = {f"iterations={n}": answers[int(n)] for n in asked}
         return replace(answers[self.settings.iterations], variants=variants)
@@ -137,18 +137,18 @@ class EosvosTracker:
         """Adapt online to own predictions, every `online_every` frames."""
         if not self.settings.online or self._features is None:
             return
-        for family in self._families.values():
-            for state in family.states.values():
+        for tracked in self._objects.values():
+            for state in tracked.states.values():
                 if state.probabilities is not None:
                     state.memory.observe(
                         self.model, self._features, state.probabilities, state.score
                     )
                 if frame.index % self.settings.online_every == 0:
-                    self._adapt(frame, family, state, ctx.seed)
+                    self._adapt(frame, tracked, state, ctx.seed)
 
     def close(self, ctx: Context) -> None:  # noqa: ARG002
         """Forget the sequence."""
-        self._families = {}
+        self._objects = {}
         self._features = None
 
     def _steps(self, ctx: Context) -> list[int]:
@@ -158,7 +158,7 @@ class EosvosTracker:
 
     def _look(self, image: Image) -> StageOutputs:
         """What the stages that never learn see in a frame, at working size."""
-        working = to_working_size(image, self.settings)
+        working = to_working_size(image, self.settings.short_side, enlarge=self.settings.enlarge)
         with torch.no_grad():
             features: StageOutputs = self.model(to_tensor(working, self.device), stop=self.depth)
         return features
@@ -168,31 +168,33 @@ class EosvosTracker:
         then all to the next, so that the marks tell what each number alone would have taken."""
         runs = {}
         for identity, mask in targets.items():
-            family = TrackedObject(identity, [])
-            self._families[identity] = family
+            tracked = TrackedObject(identity, [])
+            self._objects[identity] = tracked
             if mask.any():
-                family.given = self._inner_batch(frame, identity, mask, ctx.seed)
+                tracked.given = self._inner_batch(frame, identity, mask, ctx.seed)
                 runs[identity] = fine_tune(
                     self.model,
                     self.learned,
                     self.start,
-                    family.given,
+                    tracked.given,
                     at=self._steps(ctx),
                     seed=derive_seed(ctx.seed, _FINE_TUNING, identity, frame.index),
                 )
         for steps in self._steps(ctx):
             for identity, run in runs.items():
                 _, params = next(run)
-                family = self._families[identity]
-                box = family.given[0].target["boxes"][0]
+                tracked = self._objects[identity]
+                box = tracked.given[0].target["boxes"][0]
                 memory = Memory(self.settings.online_frames, self.depth)
-                family.states[steps] = ObjectState(params, params, tuple(box.tolist()), memory)
+                tracked.states[steps] = ObjectState(params, params, tuple(box.tolist()), memory)
             if runs:
                 ctx.snapshot_ready(f"iterations={steps}")
 
     def _inner_batch(self, frame: Frame, identity: int, mask: Mask, seed: int) -> list[Example]:
         """The given frame as it is, then its transformed copies."""
-        image = to_working_size(frame.image, self.settings)
+        image = to_working_size(
+            frame.image, self.settings.short_side, enlarge=self.settings.enlarge
+        )
         mask = mask_to_size(mask, image.shape[:2])
         rng = np.random.default_rng(derive_seed(seed, _TRANSFORMS, identity, frame.index))
         pairs = [(image, mask)]
@@ -233,43 +235,14 @@ class EosvosTracker:
             native = paste_all(logits, boxes.cpu() * scale, frame.size)
         return follow_edges(frame.image, native) if self.settings.edges else native
 
-    def _adapt(self, frame: Frame, family: TrackedObject, state: ObjectState, seed: int) -> None:
+    def _adapt(self, frame: Frame, tracked: TrackedObject, state: ObjectState, seed: int) -> None:
         """`online_iterations` steps from theta_T on the given frame and the remembered ones."""
-        examples = [family.given[0], *state.memory.examples]
+        examples = [tracked.given[0], *state.memory.examples]
         *_, (_, state.params) = fine_tune(
             self.model,
             self.learned,
             state.base,
             examples,
             at=(self.settings.online_iterations,),
-            seed=derive_seed(seed, _ONLINE, family.identity, frame.index),
+            seed=derive_seed(seed, _ONLINE, tracked.identity, frame.index),
         )
-
-
-def bfloat16_pays(device: torch.device) -> bool:
-    """Whether the device multiplies in bfloat16 natively."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
-
-
-def to_working_size(image: Image, settings: Settings) -> Image:
-    """The frame (H, W, 3) at the size at which the model sees it."""
-    height, width = image.shape[:2]
-    wanted = settings.short_side
-    scale = wanted / min(height, width)
-    if wanted == 0 or scale == 1 or (scale > 1 and not settings.enlarge):
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cast(Image, cv2.resize(image, size, interpolation=how))
-
-
-def mask_to_size(mask: Mask, size: tuple[int, int]) -> Mask:
-    """A mask (H, W) at another size; an object that is there at all keeps at least one pixel."""
-    if mask.shape == size:
-        return mask
-    share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
-    threshold = min(0.5, float(share.max()))
-    inside: Mask = (share >= threshold) & (share > 0)
-    return inside

@@ -116,7 +116,7 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
 #: The rows of the paper's ablation with 10 steps (NeurIPS 2020, table 1) and, between its last two,
 #: what is not in the paper: tracker+option=value -> place in the paper's table.
 ABLATION: dict[str, int | None] = {
-    "handcrafted-10": 0,  # of vosbench_baselines
+    "handcrafted-10": 0,
     "eosvos-10-single-lr": 1,
     "eosvos-10-neuron-lr": 2,
     "eosvos-10-gn-lovasz": 3,
@@ -128,7 +128,7 @@ ABLATION: dict[str, int | None] = {
 
 
 def specs() -> Iterator[TrackerSpec]:
-    """What the plugin registers."""
+    """The variants of e-OSVOS."""
     for name, (summary, settings) in VARIANTS.items():
         yield TrackerSpec(
             name=name,
@@ -137,4 +137,21 @@ def specs() -> Iterator[TrackerSpec]:
             options=Settings.options(),
             capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
             settings=settings,
+        )
+
+
+def handcrafted_specs() -> Iterator[TrackerSpec]:
+    """The baseline without anything learned about learning, see `vosbench_eosvos.handcrafted`."""
+    for steps in (10, 50, 100, 1000):
+        yield TrackerSpec(
+            name=f"handcrafted-{steps}",
+            factory="vosbench_eosvos.handcrafted:HandcraftedTracker",
+            summary=f"e-OSVOS's network, parent-trained, {steps} steps at one searched rate.",
+            options=(
+                *Settings.options(),
+                Option("rate", 3e-3, "the learning rate of all parameters (plain SGD)"),
+            ),
+            capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
+            # As eosvos-10-single-lr: what differs is where weights and rate come from.
+            settings={**PLAIN, "weights": "parent-lite", "iterations": steps},
         )

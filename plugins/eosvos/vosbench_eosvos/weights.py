@@ -1,37 +1,18 @@
-"""Where weights come from: those that ship with the package by name, others by path."""
+"""Weights of e-OSVOS: those that ship with the package by name, others by path."""
 
 from __future__ import annotations
 
-from importlib import resources
 from pathlib import Path
 
-from vosbench.errors import UsageError
-
-SUFFIX = ".safetensors"
+from vosbench_learning.weights import find_weights as find
+from vosbench_learning.weights import shipped_weights
 
 
 def shipped() -> dict[str, Path]:
     """Weights inside the package: name -> file."""
-    folder = Path(str(resources.files("vosbench_eosvos"))) / "weights"
-    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    return shipped_weights("vosbench_eosvos")
 
 
 def find_weights(name: str) -> Path:
-    """The file that `-o weights=NAME` means: a shipped name, or a path to a safetensors file.
-
-    Raises:
-        UsageError: neither fits.
-    """
-    known = shipped()
-    if name in known:
-        return known[name]
-    path = Path(name).expanduser()
-    is_path = path.suffix == SUFFIX or len(path.parts) > 1
-    if is_path and path.is_file():
-        return path
-    way_out = (
-        f"Shipped weights: {', '.join(known) or 'none'}. Train others with `vosbench eosvos` and "
-        f"name them by path: -o weights=FILE{SUFFIX}"
-    )
-    what = f"weights file {name} does not exist" if is_path else f"there are no weights {name!r}"
-    raise UsageError(what, way_out)
+    """The file that `-o weights=NAME` means. Raises UsageError if there is none."""
+    return find(name, "vosbench_eosvos", "vosbench eosvos")

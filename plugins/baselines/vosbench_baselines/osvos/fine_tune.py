@@ -21,8 +21,8 @@ from torch.func import functional_call
 from vosbench.types import Image, Mask
 from vosbench_baselines.osvos.loss import balanced_cross_entropy
 from vosbench_baselines.osvos.network import OsvosNet, Outputs
-from vosbench_eosvos.augment import random_copy
-from vosbench_eosvos.model import StageOutputs
+from vosbench_learning.backbone import StageOutputs
+from vosbench_learning.copies import random_copy
 
 _MOMENTUM = 0.9  # OSVOS, CVPR 2017, sec. 4
 

@@ -19,9 +19,8 @@ from torch.nn import functional as F
 from torchvision.ops import FeaturePyramidNetwork
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.model import StageOutputs, get_config
-from vosbench_eosvos.model.backbone import build_backbone
-from vosbench_eosvos.model.norm import GroupNorm
+from vosbench_learning.backbone import StageOutputs, build_backbone
+from vosbench_learning.norm import GroupNorm
 
 _FORMAT = "vosbench-osvos-1"
 _FINE = 1  # the backbone stage (stride 2) that sharpens the final output
@@ -43,7 +42,7 @@ class Outputs:
 
 
 class OsvosNet(nn.Module):
-    """Use it like `vosbench_eosvos.model.MaskRCNN`: the frozen prefix can be run once for all.
+    """Use it like e-OSVOS's Mask R-CNN: the frozen prefix can be run once for all.
 
     prefix = net(images, stop=net.frozen_depth)     # StageOutputs
     logits = torch.func.functional_call(net, params, (prefix,)).final
@@ -51,9 +50,8 @@ class OsvosNet(nn.Module):
 
     def __init__(self, *, pretrained: bool = False) -> None:
         super().__init__()
-        config = get_config("lite", norm="frozen_batch")
-        self.backbone = build_backbone(config, pretrained=pretrained)
-        self.frozen_depth = config.frozen_stages
+        self.backbone = build_backbone("efficientnet_lite0", "frozen_batch", pretrained=pretrained)
+        self.frozen_depth = 3
         self.bf16 = False
         self.pyramid = FeaturePyramidNetwork(
             list(self.backbone.channels), _PYRAMID, norm_layer=_norm

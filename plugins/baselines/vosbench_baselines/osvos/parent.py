@@ -16,12 +16,12 @@ from torch import Tensor
 
 from vosbench_baselines.osvos.loss import deep_loss
 from vosbench_baselines.osvos.network import OsvosNet, save_weights
-from vosbench_eosvos.training.augmentation import ViewSettings
-from vosbench_eosvos.training.checkpoint import load_checkpoint, plain, save_checkpoint
-from vosbench_eosvos.training.data import Corpus
-from vosbench_eosvos.training.pretrain import ImageSampler, PretrainSettings
-from vosbench_eosvos.training.progress import Bar, Log
-from vosbench_eosvos.training.schedule import warmup_cosine
+from vosbench_learning.checkpoint import load_checkpoint, plain, save_checkpoint
+from vosbench_learning.corpus import Corpus
+from vosbench_learning.progress import Bar, Log
+from vosbench_learning.sampling import ImageSampler
+from vosbench_learning.schedule import warmup_cosine
+from vosbench_learning.views import ViewSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,8 +65,7 @@ class ParentTraining:
         self.folder = folder
         self.export = folder / "osvos-parent.safetensors"
         self._sampler = ImageSampler(
-            corpus,
-            PretrainSettings(photos=settings.photos, paste=settings.paste, view=settings.view),
+            corpus, settings.view, photos=settings.photos, paste=settings.paste
         )
         fresh: list[torch.nn.Parameter] = []
         backbone: list[torch.nn.Parameter] = []

@@ -22,10 +22,9 @@ from vosbench_baselines.osvos.fine_tune import (
 )
 from vosbench_baselines.osvos.network import OsvosNet, load_weights
 from vosbench_baselines.weights import find_weights
-from vosbench_eosvos.finetune import derive_seed
-from vosbench_eosvos.model import StageOutputs
-from vosbench_eosvos.tracker import bfloat16_pays, mask_to_size, to_working_size
-from vosbench_eosvos.variants import Settings as WorkingSize
+from vosbench_learning.backbone import StageOutputs
+from vosbench_learning.seeds import derive_seed
+from vosbench_learning.working_size import bfloat16_pays, mask_to_size, to_working_size
 
 
 @dataclass
@@ -67,7 +66,7 @@ class OsvosTracker:
         self.iterations = int(options["iterations"])
         self.rate = float(options["rate"])
         self.transforms = int(options["transforms"])
-        self.working = WorkingSize(short_side=int(options["short_side"]))
+        self.short_side = int(options["short_side"])
         self.objects: dict[int, Tuned] = {}
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
@@ -98,7 +97,7 @@ class OsvosTracker:
 
     def look(self, frame: Frame) -> StageOutputs:
         """What the frozen stages make of a frame at working size."""
-        return look(self.net, to_working_size(frame.image, self.working))
+        return look(self.net, to_working_size(frame.image, self.short_side))
 
     def learn(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune on the given objects, all to the first number of steps, then all to the next,
@@ -127,7 +126,7 @@ class OsvosTracker:
     def _start(self, frame: Frame, obj: int, mask: Mask, seed: int) -> Tuned:
         if not mask.any():
             return Tuned()
-        image = to_working_size(frame.image, self.working)
+        image = to_working_size(frame.image, self.short_side)
         inside = mask_to_size(mask, image.shape[:2])
         rng = np.random.default_rng(derive_seed(seed, obj, frame.index))
         examples = first_frame_examples(self.net, image, inside, self.transforms, rng)

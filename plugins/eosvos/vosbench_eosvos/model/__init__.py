@@ -1,13 +1,11 @@
 """Mask R-CNN for one-shot fine-tuning. Start with `build_model(get_config("lite"))`."""
 
-from vosbench_eosvos.model.backbone import StageOutputs
 from vosbench_eosvos.model.build import build_model
 from vosbench_eosvos.model.config import CONFIGS, ModelConfig, changed, get_config
 from vosbench_eosvos.model.mask_rcnn import (
     Detections,
     MaskRCNN,
     Rank,
-    Target,
     jitter_boxes,
     learnable_parameters,
 )
@@ -18,8 +16,6 @@ __all__ = [
     "MaskRCNN",
     "ModelConfig",
     "Rank",
-    "StageOutputs",
-    "Target",
     "build_model",
     "changed",
     "get_config",

@@ -8,10 +8,10 @@ import torch
 from torch import Tensor
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.model.backbone import build_backbone
 from vosbench_eosvos.model.config import ModelConfig
 from vosbench_eosvos.model.mask_rcnn import MaskRCNN
-from vosbench_eosvos.model.memory import keep_freed_memory
+from vosbench_learning.backbone import build_backbone
+from vosbench_learning.memory import keep_freed_memory
 
 
 def build_model(
@@ -35,7 +35,7 @@ def build_model(
     keep_freed_memory()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        backbone = build_backbone(config, pretrained=weights == "imagenet")
+        backbone = build_backbone(config.backbone, config.norm, pretrained=weights == "imagenet")
         model = MaskRCNN(config, backbone)
     if weights is not None and weights != "imagenet":
         load_coco(model, weights)

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TypedDict, cast, overload
+from typing import cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -38,25 +38,15 @@ from torchvision.ops import roi_align as torchvision_roi_align
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from vosbench_eosvos.losses import mask_loss
-from vosbench_eosvos.model.backbone import Backbone, StageOutputs
 from vosbench_eosvos.model.config import ModelConfig
-from vosbench_eosvos.model.norm import GroupNorm
 from vosbench_eosvos.model.pyramid import Pyramid
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
+from vosbench_learning.backbone import Backbone, StageOutputs
+from vosbench_learning.norm import GroupNorm
+from vosbench_learning.views import Target
 
 #: Boxes (n, 4) and scores (n,) -> worth (n,).
 Rank = Callable[[Tensor, Tensor], Tensor]
-
-
-class Target(TypedDict):
-    """The objects of one image; everything else in it is background.
-
-    boxes: (n, 4) float32 x1, y1, x2, y2 in pixels, x2 > x1 and y2 > y1.
-    masks: (n, H, W) bool, uint8 or float in 0..1, NaN where pixels are to be ignored. n may be 0.
-    """
-
-    boxes: Tensor
-    masks: Tensor
 
 
 @dataclass(frozen=True)

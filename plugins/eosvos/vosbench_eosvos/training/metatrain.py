@@ -19,13 +19,13 @@ from torch.func import functional_call
 
 from vosbench_eosvos.learned import LearnedOptimiser, outer_gradients
 from vosbench_eosvos.model import MaskRCNN
-from vosbench_eosvos.training import distributed
-from vosbench_eosvos.training.checkpoint import load_checkpoint, plain, save_checkpoint
-from vosbench_eosvos.training.data import Corpus
 from vosbench_eosvos.training.pretrain import LOSSES
-from vosbench_eosvos.training.progress import Bar, Log
-from vosbench_eosvos.training.schedule import warmup_cosine
 from vosbench_eosvos.training.tasks import Task, TaskSampler, TaskSettings
+from vosbench_learning import distributed
+from vosbench_learning.checkpoint import load_checkpoint, plain, save_checkpoint
+from vosbench_learning.corpus import Corpus
+from vosbench_learning.progress import Bar, Log
+from vosbench_learning.schedule import warmup_cosine
 
 #: Scores of the present state on held-out sequences, by name; "score" is what selects.
 Validation = Callable[[LearnedOptimiser, MaskRCNN], dict[str, float]]

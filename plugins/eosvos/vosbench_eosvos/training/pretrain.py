@@ -16,13 +16,14 @@ import torch
 from torch import Tensor
 
 from vosbench_eosvos.learned import LearnedOptimiser
-from vosbench_eosvos.model import MaskRCNN, Target
-from vosbench_eosvos.training import distributed
-from vosbench_eosvos.training.augmentation import View, ViewSettings, paste, random_view
-from vosbench_eosvos.training.checkpoint import load_checkpoint, plain, save_checkpoint
-from vosbench_eosvos.training.data import Corpus
-from vosbench_eosvos.training.progress import Bar, Log
-from vosbench_eosvos.training.schedule import warmup_cosine
+from vosbench_eosvos.model import MaskRCNN
+from vosbench_learning import distributed
+from vosbench_learning.checkpoint import load_checkpoint, plain, save_checkpoint
+from vosbench_learning.corpus import Corpus
+from vosbench_learning.progress import Bar, Log
+from vosbench_learning.sampling import ImageSampler
+from vosbench_learning.schedule import warmup_cosine
+from vosbench_learning.views import Target, ViewSettings
 
 LOSSES = ("rpn_score", "rpn_box", "box_score", "box_delta", "mask")
 
@@ -60,31 +61,6 @@ class PretrainSettings:
     seed: int = 0
 
 
-class ImageSampler:
-    """Images with instances by number; the same number gives the same image."""
-
-    def __init__(self, corpus: Corpus, settings: PretrainSettings) -> None:
-        self._corpus = corpus
-        self._settings = settings
-        self._photos = corpus.photos()
-        self._videos = list(corpus.sequences().values())
-
-    def view(self, random: np.random.Generator) -> View:
-        """One training image; photos and videos (each equally often) in their shares."""
-        view = self._single(random)
-        if random.random() < self._settings.paste:
-            view = paste(view, self._single(random), random)
-        return view
-
-    def _single(self, random: np.random.Generator) -> View:
-        use_photo = random.random() < self._settings.photos
-        if self._photos and (use_photo or not self._videos):
-            index = int(random.choice(self._photos))
-        else:
-            index = int(random.choice(self._videos[random.integers(len(self._videos))]))
-        return random_view(*self._corpus[index], self._settings.view, random)
-
-
 class Pretraining:
     """A run in a folder: `checkpoint.pt`, `losses.csv`, `validation.csv`, `parent.safetensors`."""
 
@@ -104,7 +80,9 @@ class Pretraining:
         self.settings = settings
         self.folder = folder
         self.export = export or folder / "parent.safetensors"
-        self._sampler = ImageSampler(corpus, settings)
+        self._sampler = ImageSampler(
+            corpus, settings.view, photos=settings.photos, paste=settings.paste
+        )
         self._validation = validation
         self._parent = parent
         self._parameters = [p for p in model.parameters() if p.requires_grad]

@@ -13,21 +13,21 @@ import torch
 from vosbench.errors import UsageError
 from vosbench_eosvos.learned import LearnedOptimiser, Level
 from vosbench_eosvos.model import build_model, changed, get_config
-from vosbench_eosvos.training import distributed
-from vosbench_eosvos.training.data import (
-    DEVELOPMENT_SPLIT,
-    Corpus,
-    davis_sources,
-    load_corpus,
-    photo_sources,
-    training_sequences,
-)
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining, search_rate
 from vosbench_eosvos.training.pretrain import Pretraining, PretrainSettings
 from vosbench_eosvos.training.validation import (
     DetectionValidation,
     FineTuneValidation,
     ValidationSettings,
+)
+from vosbench_learning import distributed
+from vosbench_learning.corpus import (
+    DEVELOPMENT_SPLIT,
+    Corpus,
+    davis_sources,
+    load_corpus,
+    photo_sources,
+    training_sequences,
 )
 
 logger = logging.getLogger(__name__)

@@ -12,9 +12,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from torch import Tensor
 
-from vosbench_eosvos.model import Target
-from vosbench_eosvos.training.augmentation import (
+from vosbench_learning.corpus import Corpus, Image, Labels
+from vosbench_learning.views import (
     Random,
+    Target,
     View,
     ViewSettings,
     jitter_colour,
@@ -23,7 +24,6 @@ from vosbench_eosvos.training.augmentation import (
     random_view,
     view_of,
 )
-from vosbench_eosvos.training.data import Corpus, Image, Labels
 
 
 @dataclass(frozen=True, kw_only=True)

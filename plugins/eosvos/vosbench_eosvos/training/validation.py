@@ -18,8 +18,8 @@ from vosbench_eosvos.detect import choose, paste_all
 from vosbench_eosvos.finetune import fine_tune, make_example, to_tensor
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN
-from vosbench_eosvos.training import distributed
-from vosbench_eosvos.training.data import Corpus
+from vosbench_learning import distributed
+from vosbench_learning.corpus import Corpus
 
 
 @dataclass(frozen=True, kw_only=True)

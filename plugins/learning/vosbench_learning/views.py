@@ -3,17 +3,29 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypedDict
 
 import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
-from vosbench_eosvos.model import Target
-from vosbench_eosvos.training.data import Image, Labels
+from vosbench_learning.corpus import Image, Labels
 
 Matrix = NDArray[np.float64]
 Random = np.random.Generator
+
+
+class Target(TypedDict):
+    """The objects of one image; everything else in it is background.
+
+    boxes: (n, 4) float32 x1, y1, x2, y2 in pixels, x2 > x1 and y2 > y1.
+    masks: (n, H, W) bool, uint8 or float in 0..1, NaN where pixels are to be ignored. n may be 0.
+    """
+
+    boxes: Tensor
+    masks: Tensor
 
 
 @dataclass(frozen=True)

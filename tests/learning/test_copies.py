@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosbench_eosvos.augment import SpatialRange, random_affine, random_copy, warp
+from vosbench_learning.copies import SpatialRange, random_affine, random_copy, warp
 
 SIZE = (60, 80)
 

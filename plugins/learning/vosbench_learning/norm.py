@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 from torchvision.ops import FrozenBatchNorm2d
+
+Norm = Literal["group", "frozen_batch"]
 
 
 class GroupNorm(nn.GroupNorm):
