@@ -4,14 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint docs clean setup
+.PHONY: demo test lint docs wheel lowest clean setup
 
 setup: $(READY)
 
 $(READY): pyproject.toml
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet torch torchvision
-	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]'
+	$(BIN)/python -m pip install --quiet --editable '.[dev,docs]' --editable plugins/eosvos-ablation
 	@touch $(READY)
 
 demo: $(READY)  ## run trackers on the embedded dataset and show the table
@@ -26,9 +26,16 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml
 
 docs: $(READY)  ## build the documentation site into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
+wheel:  ## build wheel and sdist, install the wheel into an empty environment, run the demo from it
+	PYTHON=$(PYTHON) .ci/wheel
+
+lowest:  ## run the tests with the lowest versions that pyproject.toml admits
+	PYTHON=$(PYTHON) .ci/lowest
+
 clean:
-	rm -rf $(VENV) site .pytest_cache .mypy_cache .ruff_cache
+	rm -rf $(VENV) dist site .pytest_cache .mypy_cache .ruff_cache

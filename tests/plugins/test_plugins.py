@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 from pathlib import Path
 
@@ -145,7 +146,8 @@ def test_listing_shows_source_version_what_is_registered_and_reason(tmp_path):
         (place,) = [i for i, line in enumerate(lines) if line.startswith(start)]
         return lines[place + 1]
 
-    assert below("eosvos  vosbench 0.1.0") == "disabled"
+    version = importlib.metadata.version("vosbench")
+    assert below(f"eosvos  vosbench {version}") == "disabled"
     assert below(f"sound  {sound}") == "trackers: mine"
     assert below(f"broken  {broken}") == "broken: RuntimeError: why it is broken"
     assert "Traceback" not in result.output

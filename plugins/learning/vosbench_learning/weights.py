@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from importlib import resources
+from collections.abc import Mapping
+from importlib import metadata, resources
 from pathlib import Path
+from types import MappingProxyType
 
 from vosbench.errors import UsageError
 
@@ -11,17 +13,25 @@ SUFFIX = ".safetensors"
 
 
 def shipped_weights(package: str) -> dict[str, Path]:
-    """Weights in the folder `weights` of an importable package: name -> file."""
-    folder = Path(str(resources.files(package))) / "weights"
-    return {path.stem: path for path in sorted(folder.glob(f"*{SUFFIX}"))}
+    """Weights that are installed: name -> file.
+
+    They lie in the folder `weights` of `package`, and of the packages that further distributions
+    name as entry points of the group `PACKAGE.weights`.
+    """
+    packages = [package, *(e.value for e in metadata.entry_points(group=f"{package}.weights"))]
+    folders = [Path(str(resources.files(name))) / "weights" for name in packages]
+    return {path.stem: path for folder in folders for path in sorted(folder.glob(f"*{SUFFIX}"))}
 
 
-def find_weights(name: str, package: str, training: str) -> Path:
+def find_weights(
+    name: str, package: str, training: str, optional: Mapping[str, str] = MappingProxyType({})
+) -> Path:
     """The file that `-o weights=NAME` means: a name shipped with `package`, or a path to a
     safetensors file.
 
     Args:
         training: the command that trains others, for the message.
+        optional: name -> the distribution that would bring it, for the message.
 
     Raises:
         UsageError: neither fits.
@@ -29,6 +39,11 @@ def find_weights(name: str, package: str, training: str) -> Path:
     known = shipped_weights(package)
     if name in known:
         return known[name]
+    if name in optional:
+        raise UsageError(
+            f"the weights {name!r} are not installed",
+            f"pip install {optional[name]} (in a checkout, from its folder in plugins/)",
+        )
     path = Path(name).expanduser()
     is_path = path.suffix == SUFFIX or len(path.parts) > 1
     if is_path and path.is_file():
