@@ -6,7 +6,9 @@ import os
 import warnings
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 
 def _data_root() -> Path:
@@ -41,3 +43,50 @@ def _private_user_folders(tmp_path: Path, _cache: Path, monkeypatch: pytest.Monk
     """No test reads or writes the developer's own configuration or cache."""
     monkeypatch.setenv("VOSBENCH_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("VOSBENCH_CACHE", str(_cache))
+
+
+@pytest.fixture(scope="session")
+def training_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Four photos of two squares (one file broken) and two DAVIS sequences of four frames."""
+    root = tmp_path_factory.mktemp("data")
+    random = np.random.default_rng(0)
+    for folder in ("photos/images", "photos/masks"):
+        (root / folder).mkdir(parents=True)
+
+    def write(image_path: Path, mask_path: Path, shift: int, *, binary: bool) -> None:
+        image = random.integers(60, 120, (90, 120, 3), dtype=np.uint8)
+        mask = np.zeros((90, 120), np.uint8)
+        mask[20:60, 10 + shift : 50 + shift] = 1
+        image[mask == 1] = (220, 40, 40)
+        if not binary:
+            mask[30:50, 70:100] = 2
+            image[mask == 2] = (40, 40, 220)
+        for path in (image_path, mask_path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(image_path, quality=95)
+        Image.fromarray(mask * 255 if binary else mask).save(mask_path)
+
+    for i in range(4):
+        name = f"p{i}"
+        write(
+            root / f"photos/images/{name}.jpg", root / f"photos/masks/{name}.png", i, binary=False
+        )
+    (root / "photos/images/broken.jpg").write_bytes(b"no jpeg")
+    Image.fromarray(np.ones((9, 9), np.uint8)).save(root / "photos/masks/broken.png")
+    davis = root / "davis"
+    for sequence in ("alpha", "tennis"):
+        for t in range(4):
+            write(
+                davis / f"JPEGImages/480p/{sequence}/{t:05d}.jpg",
+                davis / f"Annotations/480p/{sequence}/{t:05d}.png",
+                4 * t,
+                binary=True,
+            )
+    (davis / "ImageSets/2016").mkdir(parents=True)
+    lines = [
+        f"/JPEGImages/480p/{s}/{t:05d}.jpg /Annotations/480p/{s}/{t:05d}.png"
+        for s in ("alpha", "tennis")
+        for t in range(4)
+    ]
+    (davis / "ImageSets/2016/train.txt").write_text("\n".join(lines))
+    return root
