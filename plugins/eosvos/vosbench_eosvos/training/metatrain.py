@@ -39,7 +39,7 @@ class MetaSettings:
         steps: meta steps. tasks: tasks a step.
         inner_steps: SGD steps of the inner optimisation; each task draws one of these numbers. The
             paper's T is 5; several make weights that are good after few steps and after many.
-        rate: RAdam's learning rate for theta0. rate_rate: for lambda, in units of the initial
+        rate: RAdam's learning rate for theta0. lr_of_rates: for lambda, in units of the initial
             learning rate; 0 keeps lambda fixed (the per-dataset fine-tuning of theta0).
         memory: RAdam's beta2. Its rectification holds steps back over the first 2 / (1 - memory)
             steps, which with the usual .999 is longer than a short run.
