@@ -238,8 +238,8 @@ class TestParentTraining:
         if steps < settings.steps:
             # As if the process had been killed after a checkpoint.
             while training.step < steps:
-                training._advance()
-            training._save()
+                training.advance()
+            training.checkpoint()
         else:
             training.run(quiet=True)
         return training
@@ -252,7 +252,7 @@ class TestParentTraining:
             assert torch.equal(value, parts.net.state_dict()[name]), name
         with (tmp_path / "whole" / "losses.csv").open() as file:
             assert [row["step"] for row in csv.DictReader(file)] == ["1", "2", "3", "4"]
-        assert load_weights(whole.export).frozen_depth == 3
+        assert load_weights(whole.weights).frozen_depth == 3
 
     def test_other_settings_are_refused(self, photos, tmp_path):
         self.train(photos, tmp_path / "run", 2)

@@ -90,6 +90,20 @@ TRACKERS = (
         capabilities=Capabilities(needs_grad=True),
         settings={"iterations": 50},
     ),
+    TrackerSpec(
+        name="stm",
+        factory="vosbench_baselines.stm.tracker:StmTracker",
+        summary="STM: reads masks from a memory of past frames; nothing is fine-tuned.",
+        options=(
+            Option(
+                "weights", "", "a safetensors file of `vosbench baselines stm-train|import-stm`"
+            ),
+            Option("memory_every", 5, "frames between two that stay remembered"),
+            Option("memory_frames", 20, "frames remembered at most; the oldest go"),
+            Option("short_side", 480, "shrink larger frames to this short side; 0: native size"),
+            Option("bf16", True, "convolutions in bfloat16 where the processor has it"),
+        ),
+    ),
 )
 
 

@@ -1,4 +1,4 @@
-"""`vosbench baselines ...`: train OSVOS's parent network, search a learning rate.
+"""`vosbench baselines ...`: train OSVOS's parent and STM, convert weights, search a learning rate.
 
 torch is imported inside the commands only.
 """
@@ -82,7 +82,105 @@ def osvos_parent(
     )
     training = ParentTraining(net, data.load_corpus(sources, cache), settings, out)
     training.run()
-    click.echo(f"wrote {training.export}")
+    click.echo(f"wrote {training.weights}")
+
+
+@baselines.command("stm-train")
+@click.option("--photos", multiple=True, type=_existing, help="Folder with images/ and masks/.")
+@click.option("--davis", type=_existing, help="DAVIS folder (2016 train is used).")
+@click.option("--cache", type=_folder, required=True, help="Folder for decoded images.")
+@click.option("--out", type=_folder, required=True, help="Folder of the run: checkpoint, weights.")
+@click.option("--without", multiple=True, metavar="NAME", help="Leave a sequence out.")
+@click.option("--everything", is_flag=True, help="Train on the development split too.")
+@click.option("--model", type=click.Choice(["lite", "r50"]), default="lite", show_default=True)
+@click.option("--steps", default=3600, show_default=True, help="Optimiser steps.")
+@click.option("--clips", default=4, show_default=True, help="Clips of three frames a step.")
+@click.option("--size", default=256, show_default=True, help="Side of the views in pixels.")
+@click.option("--rate", default=5e-4, show_default=True, help="Learning rate, encoders apart.")
+@click.option("--backbone-rate", default=1e-4, show_default=True, help="Of the encoders.")
+@click.option("--seed", default=0, show_default=True)
+@click.option("--threads", default=1, show_default=True)
+@click.option("--device", default="cpu", show_default=True)
+@click.option("--bf16/--float32", default=True, help="Precision of convolutions.")
+def stm_train(
+    photos: tuple[Path, ...],
+    davis: Path | None,
+    cache: Path,
+    out: Path,
+    without: tuple[str, ...],
+    everything: bool,
+    model: str,
+    steps: int,
+    clips: int,
+    size: int,
+    rate: float,
+    backbone_rate: float,
+    seed: int,
+    threads: int,
+    device: str,
+    bf16: bool,
+) -> None:
+    """Train the memory network of stm on clips from videos and photos.
+
+    Goes on from the checkpoint in --out if there is one. The result, OUT/stm.safetensors, is what
+    `-o weights=FILE` of the tracker takes.
+    """
+    from vosbench.errors import UsageError
+
+    if not photos and davis is None:
+        raise UsageError("there is nothing to train on", "Give --photos DIR, --davis DIR or both.")
+    from dataclasses import replace
+
+    import torch
+
+    from vosbench_baselines.stm.network import CONFIGS, StmNet
+    from vosbench_baselines.stm.training import ClipSettings, StmSettings, StmTraining
+    from vosbench_learning import corpus as data
+
+    torch.set_num_threads(threads)
+    torch.manual_seed(seed)
+    sources = [source for folder in photos for source in data.photo_sources(folder)]
+    if davis is not None:
+        names = data.training_sequences(davis, everything=everything)
+        unknown = sorted(set(without) - set(names))
+        if unknown:
+            raise UsageError(f"--without {unknown[0]}: no such training sequence")
+        sources += data.davis_sources(davis, [name for name in names if name not in without])
+    net = StmNet(CONFIGS[model], pretrained=True)
+    net.bf16 = bf16
+    clips_from = ClipSettings()
+    settings = StmSettings(
+        steps=steps,
+        clips=clips,
+        rate=rate,
+        backbone_rate=backbone_rate,
+        clips_from=replace(clips_from, view=replace(clips_from.view, size=(size, size))),
+        seed=seed,
+    )
+    training = StmTraining(net, data.load_corpus(sources, cache), settings, out, device)
+    training.run()
+    click.echo(f"wrote {training.weights}")
+
+
+@baselines.command("import-stm")
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False, exists=True))
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where the weights go; FILE with the ending .safetensors by default.",
+)
+def import_stm(file: Path, out: Path | None) -> None:
+    """Convert the weights that the authors of STM offer (STM_weights.pth).
+
+    Every tensor must be accounted for; nothing but tensors is unpickled. The result is what
+    `-o weights=FILE` of the tracker stm takes.
+    """
+    from vosbench_baselines.stm.weights import import_reference, save_weights
+
+    net, digest = import_reference(file)
+    target = out or file.with_suffix(".safetensors")
+    save_weights(net, target, {"source": file.name, "sha256": digest})
+    click.echo(f"wrote {target} (from {file.name}, SHA-256 {digest})")
 
 
 @baselines.command("search-lr")

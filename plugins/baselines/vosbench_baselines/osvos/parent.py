@@ -6,7 +6,6 @@ Data, augmentation, checkpoints and logs are those of the e-OSVOS plugin's train
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -16,11 +15,9 @@ from torch import Tensor
 
 from vosbench_baselines.osvos.loss import deep_loss
 from vosbench_baselines.osvos.network import OsvosNet, save_weights
-from vosbench_learning.checkpoint import load_checkpoint, plain, save_checkpoint
 from vosbench_learning.corpus import Corpus
-from vosbench_learning.progress import Bar, Log
 from vosbench_learning.sampling import ImageSampler
-from vosbench_learning.schedule import warmup_cosine
+from vosbench_learning.training import TrainingRun
 from vosbench_learning.views import ViewSettings
 
 
@@ -52,75 +49,47 @@ class ParentSettings:
     seed: int = 0
 
 
-class ParentTraining:
+class ParentTraining(TrainingRun):
     """A run in a folder: `checkpoint.pt`, `losses.csv`, `osvos-parent.safetensors`.
 
-    A folder that holds a checkpoint is gone on with; the run is then the same as one that was
-    never interrupted. Raises RunError if its settings were others.
+    Goes on from the folder's checkpoint as if it had never stopped. Raises RunError if that run had
+    other settings.
     """
 
     def __init__(self, net: OsvosNet, corpus: Corpus, settings: ParentSettings, folder: Path):
         self.net = net.train().to(memory_format=torch.channels_last)
         self.settings = settings
-        self.folder = folder
-        self.export = folder / "osvos-parent.safetensors"
+        self.weights = folder / "osvos-parent.safetensors"
         self._sampler = ImageSampler(
             corpus, settings.view, photos=settings.photos, paste=settings.paste
         )
-        fresh: list[torch.nn.Parameter] = []
-        backbone: list[torch.nn.Parameter] = []
-        for name, p in net.named_parameters():
-            if p.requires_grad:
-                (backbone if name.startswith("backbone.") else fresh).append(p)
-        self._parameters = [*fresh, *backbone]
-        self._optimiser = torch.optim.AdamW(
-            [
-                {"params": fresh, "rate": settings.rate},
-                {"params": backbone, "rate": settings.backbone_rate},
-            ],
-            lr=settings.rate,
-            weight_decay=settings.decay,
+        named = [(n, p) for n, p in net.named_parameters() if p.requires_grad]
+        fresh = [p for n, p in named if not n.startswith("backbone.")]
+        backbone = [p for n, p in named if n.startswith("backbone.")]
+        super().__init__(
+            "osvos-parent",
+            net,
+            [(fresh, settings.rate), (backbone, settings.backbone_rate)],
+            settings,
+            folder,
+            identity=asdict(settings),
+            columns=("loss", "iou"),
         )
-        self._identity = plain({k: v for k, v in asdict(settings).items() if k != _PERIOD})
-        self.step = 0
-        self.seconds = 0.0
-        folder.mkdir(parents=True, exist_ok=True)
-        stored = load_checkpoint(folder / "checkpoint.pt", self._identity)
-        if stored is not None:
-            net.load_state_dict(stored["state"], strict=True)
-            self._optimiser.load_state_dict(stored["optimiser"])
-            self.step, self.seconds = stored["step"], stored["seconds"]
 
-    def run(self, *, quiet: bool = False) -> None:
-        """Train to the last step, from wherever the folder's checkpoint left off."""
-        settings = self.settings
-        log = Log(self.folder, "losses", ("loss", "iou", "norm", "seconds"), start=self.step)
-        with Bar("osvos-parent", settings.steps, done=self.step, quiet=quiet) as bar:
-            while self.step < settings.steps:
-                start = time.monotonic()
-                values = self._advance()
-                self.seconds += time.monotonic() - start
-                log.write(self.step, {**values, "seconds": self.seconds})
-                bar.update(self.step, f"loss {values['loss']:.3f} iou {values['iou']:.2f}")
-                if self.step % settings.checkpoint_every == 0 or self.step == settings.steps:
-                    self._save()
-
-    def _advance(self) -> dict[str, float]:
-        """One optimiser step: its loss, the foreground's IoU over the batch, the gradient norm."""
+    def backward(self) -> dict[str, float]:
+        """Loss, and the foreground's IoU over the batch."""
         images, targets = self._batch()
-        self._optimiser.zero_grad()
         outputs = self.net(images, sides=True)
         loss = deep_loss(outputs, targets)
-        loss.backward()  # type: ignore[no-untyped-call]
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, self.settings.clip)
-        factor = warmup_cosine(self.step, self.settings.steps, self.settings.warmup)
-        for group in self._optimiser.param_groups:
-            group["lr"] = group["rate"] * factor
-        self._optimiser.step()
-        self.step += 1
+        torch.autograd.backward(loss)
         found = outputs.final.detach() > 0
         iou = float((found & targets).sum() / (found | targets).sum().clamp(min=1))
-        return {"loss": float(loss.detach()), "iou": iou, "norm": float(norm)}
+        return {"loss": float(loss.detach()), "iou": iou}
+
+    def export(self) -> None:
+        """Write `osvos-parent.safetensors`."""
+        facts = {"training": "parent", "steps": str(self.step), "seconds": str(round(self.seconds))}
+        save_weights(self.net, self.weights, facts)
 
     def _batch(self) -> tuple[Tensor, Tensor]:
         """Images (B, 3, H, W) uint8 and foreground (B, H, W) bool, the same for the same step."""
@@ -128,20 +97,3 @@ class ParentTraining:
         views = [self._sampler.view(random) for _ in range(self.settings.batch)]
         targets = [torch.from_numpy(view.masks.any(0)) for view in views]
         return torch.stack([view.tensor() for view in views]), torch.stack(targets)
-
-    def _save(self) -> None:
-        save_checkpoint(
-            self.folder / "checkpoint.pt",
-            {
-                "settings": self._identity,
-                "state": self.net.state_dict(),
-                "optimiser": self._optimiser.state_dict(),
-                "step": self.step,
-                "seconds": self.seconds,
-            },
-        )
-        facts = {"training": "parent", "steps": str(self.step), "seconds": str(round(self.seconds))}
-        save_weights(self.net, self.export, facts)
-
-
-_PERIOD = "checkpoint_every"  # may change when a run is gone on with

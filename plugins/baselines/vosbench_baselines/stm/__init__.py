@@ -1,0 +1,1 @@
+"""STM: space-time memory networks (Oh, Lee, Xu and Kim, ICCV 2019)."""
