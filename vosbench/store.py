@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import json
 import logging
+import math
 import os
 import re
 import shutil
@@ -49,6 +50,8 @@ class SequenceRecord:
         update_seconds: one per `update` call.
         total_seconds: init, track and update together.
         marks: snapshot -> seconds of `init` at which it was ready.
+        late_marks: position in `track_seconds` -> snapshot -> seconds of that call at which it was
+            ready, for calls in which a tracker learned objects that appear late.
         peak_memory_bytes: resident memory of the tracker's process.
         peak_device_memory_bytes: allocated on the accelerator; 0 on CPU.
     """
@@ -65,6 +68,7 @@ class SequenceRecord:
     update_seconds: tuple[float, ...] = ()
     total_seconds: float = 0.0
     marks: Mapping[str, float] = field(default_factory=dict)
+    late_marks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     peak_memory_bytes: int = 0
     peak_device_memory_bytes: int = 0
 
@@ -84,16 +88,24 @@ class SequenceRecord:
 
     def as_variant(self, name: str, answers: int) -> Self:
         """The record of one of `answers` answers (the variants and the tracker's own) that came
-        from one run: `init` until its mark, and an equal share of tracking and updates.
+        from one run: `init` until its mark, of a `track` that learned what comes before its mark
+        there, and an equal share of all other tracking and of updates.
 
         The tracker's own answer is the variant "".
         """
         share = 1.0 / answers
+
+        def tracked(position: int, seconds: float) -> float:
+            marks = self.late_marks.get(str(position), {})
+            learned = max(marks.values(), default=0.0)
+            return marks.get(name, learned) + (seconds - learned) * share
+
         values = {
             "init_seconds": self.marks.get(name, self.init_seconds),
-            "track_seconds": tuple(t * share for t in self.track_seconds),
+            "track_seconds": tuple(tracked(i, t) for i, t in enumerate(self.track_seconds)),
             "update_seconds": tuple(t * share for t in self.update_seconds),
             "marks": {},
+            "late_marks": {},
         }
         return self.success(self.sequence, {**dataclasses.asdict(self), **values})
 
@@ -110,6 +122,8 @@ class RunRecord:
         fingerprint: `Dataset.fingerprint()` of `sequences`.
         protocol: the dataset's evaluation protocol.
         sequences: names asked for so far, in the dataset's order.
+        whole: number of sequences of the whole dataset; 0 if unknown.
+        source: folder of a dataset that was given by its path, "" if by its name.
         versions: package or plugin -> version; plugin is the plugin that registers the tracker.
         files: file that the result depends on -> SHA-256.
         hardware: cpu, cores, threads, memory_bytes, accelerator, system.
@@ -132,6 +146,8 @@ class RunRecord:
     fingerprint: str
     protocol: str
     sequences: list[str]
+    whole: int = 0
+    source: str = ""
     plugin: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -365,5 +381,5 @@ def _steady(record: SequenceRecord) -> Iterator[float]:
 
 
 def _percentile(ordered: list[float], part: float) -> float:
-    """Nearest rank."""
-    return ordered[min(len(ordered) - 1, int(part * len(ordered)))] if ordered else 0.0
+    """Nearest rank: the smallest value that at least `part` of all do not exceed."""
+    return ordered[max(0, math.ceil(part * len(ordered)) - 1)] if ordered else 0.0

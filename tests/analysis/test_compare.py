@@ -177,8 +177,8 @@ def test_differences_to_one_tracker(make_run: MakeRun, results: Path, toys: Data
     scores = {s.name: s.scores()["J&F"] for s in runs}
     assert row["Difference"] == pytest.approx(scores["better"] - scores["base"])
     assert row["95% low"] <= row["Difference"] <= row["95% high"]
-    assert (row["Better"], row["Worse"], row["Pairs"]) == (6, 0, 6)
-    assert row["p"] == pytest.approx(2 / 2**6)
+    assert (row["Better"], row["Worse"], row["Pairs"]) == (3, 0, 3)  # sequences
+    assert row["p"] == pytest.approx(2 / 2**3)
     assert table.frame.loc["base+steps=2", "Difference"] < 0
     with pytest.raises(RunError, match="no run fits --against nobody"):
         compare.paired_table(runs, "nobody", "toys")
@@ -188,8 +188,20 @@ def test_runs_are_chosen_by_tracker_or_name(make_run: MakeRun, results: Path) ->
     make_run("flow")
     make_run("flow", changed={"scale": 2})
     make_run("other")
-    chosen = scoring.select_runs(results, "toys", ("flow",))
-    assert [run.name for run in chosen] == ["flow", "flow+scale=2"]
+    make_run("slow", changed={"scale": 2})
+    make_run("slow", changed={"scale": 3})
+
+    def chosen(*trackers: str, exclude: tuple[str, ...] = ()) -> list[str]:
+        return [run.name for run in scoring.select_runs(results, "toys", trackers, exclude)]
+
+    assert chosen("flow") == ["flow"]  # the exact name of a run wins
+    assert chosen("slow") == ["slow+scale=2", "slow+scale=3"]
+    assert chosen("flow", "flow+scale=2") == ["flow", "flow+scale=2"]
+    assert chosen(exclude=("slow", "flow")) == ["flow+scale=2", "other"]
+    with pytest.raises(RunError, match="leaves no run"):
+        chosen("slow", exclude=("slow",))
+    with pytest.raises(RunError, match="no run of gone"):
+        chosen(exclude=("gone",))
     one = scoring.select_runs(results, "toys", ("flow+scale=2",))
     assert [run.name for run in one] == ["flow+scale=2"]
     with pytest.raises(RunError, match="no run of flaw over toys"):

@@ -228,3 +228,12 @@ def test_other_weights_are_refused(go, tmp_path):
     with pytest.raises(RunError, match=r"weights\.bin was"):
         go(options=options)
     assert not [path for path in run.masks.iterdir() if path.name != "ant"]
+
+
+def test_a_run_with_nothing_to_do_stays_as_it_is(go):
+    path = go().folder / "run.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"finished": "2001-01-01T00:00:00+00:00"}))
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    assert go().record.finished.startswith("2001")
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before

@@ -53,3 +53,11 @@ def test_a_run_that_was_timed_keeps_its_times(sweep, tmp_path, plugins, dataset)
 def test_only_declared_options_can_be_swept(sweep):
     with pytest.raises(UsageError, match="several values of 'sleep'"):
         sweep(snapshots={"sleep": ("0", "1")})
+
+
+def test_what_late_objects_cost_is_marked_too(go):
+    records = go().sequences()
+    marks = records["cat"].late_marks["1"]  # one object of `cat` is given in frame 2
+    assert list(marks) == ["iterations=1", "iterations=10", "iterations=50"]
+    assert 0 < marks["iterations=50"] <= records["cat"].track_seconds[1]
+    assert not records["bee"].late_marks

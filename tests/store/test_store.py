@@ -176,3 +176,20 @@ def test_run_json_is_what_the_documentation_says(tmp_path):
         "versions files hardware jobs shared_machine wrapped started finished status"
     )
     assert set(documented.split()) <= set(raw)
+
+
+@pytest.mark.parametrize(("count", "rank"), [(100, 95), (1, 1), (20, 19), (21, 20)])
+def test_the_95th_percentile_is_that_of_the_nearest_rank(tmp_path, count, rank):
+    run = make_run(tmp_path / "r", ("a",))
+    run.save_sequence(done("a", count + 1, track=[float(i + 1) for i in range(count)]))
+    assert run.timing().frame_p95 == rank
+
+
+def test_what_a_late_object_cost_belongs_to_the_snapshot_that_learned_it(tmp_path):
+    whole = done("a", 3, 2, 10.0, (0.6, 6.6), late_marks={"1": {"k=1": 1.0, "k=5": 6.0}})
+    assert whole.as_variant("k=1", 2).track_seconds == pytest.approx((0.3, 1.0 + 0.3))
+    assert whole.as_variant("k=5", 2).track_seconds == pytest.approx((0.3, 6.0 + 0.3))
+    assert whole.as_variant("", 2).track_seconds == pytest.approx((0.3, 6.0 + 0.3))
+    run = make_run(tmp_path / "r", ("a",))
+    run.save_sequence(whole)
+    assert Run.open(run.folder).sequences() == {"a": whole}

@@ -215,6 +215,9 @@ def ablation_table(
         rows.append(row)
         above = sound
     frame = pd.DataFrame(rows, index=[step.name for step in steps])
+    if "Part" in runs.frame:  # how much of the dataset
+        parts = dict(zip(places, runs.frame["Part"], strict=True))
+        frame["Part"] = [parts.get(row, "") for row in range(len(steps))]
     frame.index.name = "Row"
     notes = [
         "Gain over the row above, mean over objects; 95 % BCa bootstrap interval (10000 resamples "
@@ -229,7 +232,7 @@ def ablation_table(
         notes.append(f"Published: {_SOURCE}, J&F; not comparable with other datasets.")
     scale = dict.fromkeys(("Gain", "95% low", "95% high", "Its gain"), _GAIN)
     return Table(
-        title=f"{title}: ablation",
+        title=f"{runs.title}: ablation",
         frame=frame,
         columns={
             measure: _SCORE,

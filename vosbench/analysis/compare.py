@@ -8,19 +8,15 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Sequence
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from vosbench.analysis.published import Published, published
 from vosbench.analysis.scored import ScoredRun
-from vosbench.analysis.statistics import paired_difference
+from vosbench.analysis.statistics import clustered_difference, paired_difference
 from vosbench.errors import RunError
 from vosbench.export import Column, Place, Table
 from vosbench.store import Run
-
-if TYPE_CHECKING:
-    pass
 
 PERCENT = Column(scale=100, decimals=1, best="max")
 PERCENT_LOW = Column(scale=100, decimals=1, best="min")
@@ -29,12 +25,13 @@ FPS = Column(decimals=1, best="max", significant=2)
 #: Global scores in the order shown; others, of plugins' metrics, follow.
 _ORDER = ("J&F", "J", "J-Recall", "J-Decay", "F", "J-seen", "F-seen", "J-unseen", "F-unseen")
 _PUBLISHED = "†"
+_PART = "Part"
 _LEFT_OUT = frozenset({"F-Recall", "F-Decay"})
 
 
 def incomparable_reasons(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
     """What keeps the runs from being compared: run name -> reasons, judged against what most of
-    them share. Empty if they can be compared."""
+    the complete ones share. Empty if they can be compared."""
     reasons: dict[str, list[str]] = {}
     for scored in runs:
         if not scored.run.complete:
@@ -45,18 +42,21 @@ def incomparable_reasons(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
             reasons.setdefault(scored.name, []).append(
                 f"incomplete: {', '.join(what) or 'partial'}"
             )
+    usual = [scored for scored in runs if scored.run.complete] or list(runs)
+    # Where as many have one as the other, the larger part of the dataset counts as usual.
+    usual.sort(key=lambda scored: -len(scored.run.record.sequences))
     facts: tuple[tuple[str, Callable[[ScoredRun], Hashable]], ...] = (
         ("protocol", lambda s: s.evaluation.protocol if s.evaluation else s.run.record.protocol),
         ("dataset fingerprint", lambda s: s.run.record.fingerprint[:12]),
         ("sequences", lambda s: frozenset(s.run.record.sequences)),
     )
     for what_differs, fact in facts:
-        common = Counter(map(fact, runs)).most_common(1)[0][0] if runs else None
+        common = Counter(map(fact, usual)).most_common(1)[0][0] if runs else None
         for scored in runs:
             if fact(scored) != common:
-                own, usual = _say(fact(scored)), _say(common)
+                own, others = _say(fact(scored)), _say(common)
                 reasons.setdefault(scored.name, []).append(
-                    f"other {what_differs}: {own}, where most have {usual}"
+                    f"other {what_differs}: {own}, where most have {others}"
                 )
     return reasons
 
@@ -68,8 +68,17 @@ def require_comparable(runs: Sequence[ScoredRun]) -> None:
         listed = "".join(f"\n  - {name}: {'; '.join(why)}" for name, why in reasons.items())
         raise RunError(
             f"these runs cannot be compared with the others:{listed}",
-            "Choose runs by --tracker, finish or repeat them, or force it with --mix.",
+            "Choose runs by --tracker or --exclude, finish or repeat them, compare what all have "
+            "by --common, or force it with --mix.",
         )
+
+
+def label(runs: Sequence[ScoredRun], dataset: str) -> str:
+    """The dataset's name, and how much of it the runs are over: "demo, 3 of 6 sequences"; for runs
+    over different parts the name alone (each row of their table says its part)."""
+    if len({frozenset(scored.sequences) for scored in runs}) != 1:
+        return dataset
+    return ", ".join(filter(None, (dataset, runs[0].part)))
 
 
 def published_beside(
@@ -79,7 +88,7 @@ def published_beside(
     numbers = published(dataset)
     if numbers is None:
         return None, (f"No published numbers for {dataset}; --published NAME shows others, apart.",)
-    counts = {len(scored.run.record.sequences) for scored in runs}
+    counts = {len(scored.sequences) for scored in runs}
     if counts != {numbers.sequences}:
         remark = f"Published numbers left out: they are over all {numbers.sequences} sequences."
         return None, (remark,)
@@ -96,12 +105,13 @@ def main_table(
 
     FPS counts frames over the whole time of a tracker, initialisation and updates included. Where
     the machine was shared it stands in parentheses; neither that nor the FPS of published methods,
-    measured on other hardware, is ranked.
+    measured on other hardware, is ranked. Where a run is over a part of the dataset, a column says
+    how much of it.
     """
     own = pd.DataFrame(
         [scored.scores() | {"FPS": _fps(scored.run)} for scored in runs],
         index=[scored.name for scored in runs],
-    )
+    ).assign(**_parts(runs))
     frame = own
     remarks, marks = _run_notes(runs)
     sections: tuple[int, ...] = ()
@@ -118,7 +128,7 @@ def main_table(
     frame = frame[_ordered(frame)]
     frame.index.name = "Tracker"
     return Table(
-        title=dataset,
+        title=label(runs, dataset),
         frame=frame,
         columns=_columns(frame),
         sections=sections,
@@ -143,11 +153,12 @@ def sequence_table(runs: Sequence[ScoredRun], dataset: str, measure: str = "J&F"
         RunError: no run has this measure.
     """
     frame = pd.DataFrame({s.name: measure_values(s, measure, "sequence") for s in runs})
-    frame.loc["mean"] = frame.mean()
+    part = label(runs, "")
+    frame.loc[f"mean of {part}" if part else "mean"] = frame.mean()
     frame.index.name = "Sequence"
     column = PERCENT_LOW if measure.endswith("Decay") else PERCENT
     return Table(
-        title=f"{dataset}: {measure} by sequence",
+        title=f"{label(runs, dataset)}: {measure} by sequence",
         frame=frame,
         columns=dict.fromkeys(map(str, frame), column),
         sections=(len(frame) - 1,),
@@ -165,6 +176,9 @@ def paired_table(
     """Every run minus the run `against`, pair by pair over sequences or objects: mean difference,
     95 % confidence interval (BCa bootstrap), p of the Wilcoxon signed-rank test.
 
+    Objects of one sequence are not independent: over objects whole sequences are resampled, tested
+    and counted.
+
     Args:
         against: a run's name, or a tracker's if only one run is of it.
         unit: "sequence" or "object".
@@ -179,7 +193,12 @@ def paired_table(
         if scored is base:
             continue
         pair = pd.concat([measure_values(scored, measure, unit), reference], axis=1, join="inner")
-        result = paired_difference(pair.iloc[:, 0].to_numpy(), pair.iloc[:, 1].to_numpy())
+        first, second = pair.iloc[:, 0].to_numpy(), pair.iloc[:, 1].to_numpy()
+        if unit == "object":
+            videos = pair.index.get_level_values("sequence")
+            result = clustered_difference(first, second, videos)
+        else:
+            result = paired_difference(first, second)
         rows[scored.name] = {
             "Difference": result.mean,
             "95% low": result.low,
@@ -190,10 +209,12 @@ def paired_table(
             "Pairs": result.count,
         }
     signed = Column(scale=100, decimals=1, signed=True)
-    frame = pd.DataFrame.from_dict(rows, orient="index")
+    others = [scored for scored in runs if scored is not base]
+    frame = pd.DataFrame.from_dict(rows, orient="index").assign(**_parts(others))
     frame.index.name = "Tracker"
+    counted = "objects of each sequence together" if unit == "object" else "sequences"
     return Table(
-        title=f"{dataset}: {measure} minus that of {base.name}, over {unit}s",
+        title=f"{label(runs, dataset)}: {measure} minus that of {base.name}, over {unit}s",
         frame=frame,
         columns={
             "Difference": signed,
@@ -203,8 +224,9 @@ def paired_table(
             **{name: Column(decimals=0) for name in ("Better", "Worse", "Pairs")},
         },
         notes=(
-            "Mean over pairs with its BCa bootstrap interval (10000 resamples, fixed seed); "
-            "p: Wilcoxon signed-rank test, two-sided, not corrected for several comparisons.",
+            "Mean over pairs with its BCa bootstrap interval (10000 resamples of whole sequences, "
+            "fixed seed); p: Wilcoxon signed-rank test, two-sided, not corrected for several "
+            f"comparisons. Pairs: {counted}.",
         ),
     )
 
@@ -257,16 +279,24 @@ def _say(fact: Hashable) -> str:
 
 def _ordered(frame: pd.DataFrame) -> list[str]:
     there = [str(name) for name in frame.columns]
-    others = [n for n in there if n not in _ORDER and n not in _LEFT_OUT and n != "FPS"]
+    last = [name for name in ("FPS", _PART) if name in there]
+    others = [n for n in there if n not in _ORDER and n not in _LEFT_OUT and n not in last]
     scores = [name for name in _ORDER if name in there]
-    return [*scores, *others, *(["FPS"] if "FPS" in there else [])]
+    return [*scores, *others, *last]
+
+
+def _parts(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
+    """The column that says how much of the dataset each run is over; none if all are over all."""
+    if not any(scored.part for scored in runs):
+        return {}
+    return {_PART: [(s.part or f"all {s.whole or len(s.sequences)}") for s in runs]}
 
 
 def _columns(frame: pd.DataFrame) -> dict[str, Column]:
     columns = {
         name: PERCENT_LOW if name.endswith("Decay") else PERCENT for name in map(str, frame.columns)
     }
-    return columns | {"FPS": FPS}
+    return columns | {"FPS": FPS, _PART: Column()}
 
 
 def measure_values(scored: ScoredRun, measure: str, unit: str) -> pd.Series[float]:

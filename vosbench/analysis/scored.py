@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vosbench.datasets.base import part_of
 from vosbench.errors import DatasetError, EvaluationError, RunError
 from vosbench.store import Run, find_runs
 
@@ -33,6 +34,23 @@ class ScoredRun:
         return self.run.name
 
     @property
+    def sequences(self) -> tuple[str, ...]:
+        """Those that the scores are over; without scores those that are done."""
+        if self.evaluation is None:
+            return tuple(self.run.done())
+        return self.evaluation.scored
+
+    @property
+    def whole(self) -> int:
+        """Number of sequences of the whole dataset; 0 if unknown."""
+        return self.run.record.whole or (self.evaluation.whole if self.evaluation else 0)
+
+    @property
+    def part(self) -> str:
+        """How much of the dataset the scores are over: "3 of 6 sequences", or "" for all of it."""
+        return part_of(len(self.sequences), self.whole)
+
+    @property
     def ranked(self) -> bool:
         """Whether its speed may be ranked: measured, on a machine that did nothing else."""
         timing = self.run.timing()
@@ -48,14 +66,18 @@ class ScoredRun:
         }
 
 
-def select_runs(results: Path, dataset: str, trackers: Sequence[str] = ()) -> list[Run]:
+def select_runs(
+    results: Path, dataset: str, trackers: Sequence[str] = (), exclude: Sequence[str] = ()
+) -> list[Run]:
     """The runs over `dataset` in the folder `results`, sorted by name.
 
     Args:
-        trackers: keep runs of these trackers, or runs of these names; all if empty.
+        trackers: keep the runs of these names, or where no run has the name, all of a tracker
+            of that name; all if empty.
+        exclude: leave these out, named in the same way.
 
     Raises:
-        RunError: there is none, or none of a tracker that was asked for.
+        RunError: there is none, or none of a name that was given.
     """
     runs = sorted(find_runs(results, dataset), key=lambda run: run.name)
     if not runs:
@@ -63,14 +85,19 @@ def select_runs(results: Path, dataset: str, trackers: Sequence[str] = ()) -> li
             f"there is no run over {dataset} in {results}",
             f"`vosbench run --tracker copy-first --dataset {dataset}` makes one.",
         )
-    if not trackers:
-        return runs
-    kept = [run for run in runs if {run.record.tracker, run.name} & set(trackers)]
-    found = {name for run in kept for name in (run.record.tracker, run.name)}
-    missing = [name for name in trackers if name not in found]
+
+    def named(name: str) -> set[str]:
+        exact = {run.name for run in runs if run.name == name}
+        return exact or {run.name for run in runs if run.record.tracker == name}
+
+    missing = [name for name in (*trackers, *exclude) if not named(name)]
+    there = ", ".join(run.name for run in runs)
     if missing:
-        there = ", ".join(run.name for run in runs)
         raise RunError(f"there is no run of {', '.join(missing)} over {dataset}", f"Runs: {there}.")
+    chosen = set().union(*map(named, trackers)) if trackers else {run.name for run in runs}
+    kept = [run for run in runs if run.name in chosen.difference(*map(named, exclude))]
+    if not kept:
+        raise RunError(f"--exclude leaves no run over {dataset}", f"Runs: {there}.")
     return kept
 
 
@@ -104,16 +131,23 @@ def score_run(run: Run, open_data: Callable[[], Dataset]) -> ScoredRun:
         ) from None
     if not dataset.annotated or not done:
         return ScoredRun(run, None)
-    if dataset.fingerprint() != run.record.fingerprint:
-        raise EvaluationError(
-            f"run {name} was made on other data than {dataset.root} holds now",
-            "Run it again with --fresh, or point --data-root to the data that it was made on.",
-        )
+    _require_same_data(run, dataset)
     if not run.complete:
         return ScoredRun(run, evaluate(select(dataset, done, None), run.masks, run.record.protocol))
     evaluation = evaluate(dataset, run.masks, run.record.protocol)
     evaluation.write(run.scores)
     return ScoredRun(run, evaluation)
+
+
+def _require_same_data(run: Run, dataset: Dataset) -> None:
+    """Raises EvaluationError if the run was made on other data than `dataset` holds."""
+    from vosbench.datasets.registry import select
+
+    if select(dataset, tuple(run.record.sequences)).fingerprint() != run.record.fingerprint:
+        raise EvaluationError(
+            f"run {run.name} was made on other data than {dataset.root} holds now",
+            "Run it again with --fresh, or point --data-root to the data that it was made on.",
+        )
 
 
 def score_part(run: Run, part: Dataset) -> ScoredRun:
@@ -137,6 +171,28 @@ def score_part(run: Run, part: Dataset) -> ScoredRun:
     if not part.annotated or not done:
         return ScoredRun(view, None)
     return ScoredRun(view, evaluate(select(part, done), view.masks, view.record.protocol))
+
+
+def score_common(runs: Sequence[Run], open_data: Callable[[], Dataset]) -> list[ScoredRun]:
+    """The runs as if each had been over the sequences that all of them have done, and no others.
+
+    Raises:
+        RunError: they have no sequence in common.
+        EvaluationError: as `score_run`.
+    """
+    from vosbench.datasets.registry import select
+
+    common = set.intersection(*(set(run.done()) for run in runs))
+    if not common:
+        raise RunError(
+            "there is no sequence that all of these runs have done",
+            "Choose runs by --tracker or --exclude.",
+        )
+    data = open_data()
+    part = select(data, tuple(s.name for s in data.sequences if s.name in common))
+    for run in runs:
+        _require_same_data(run, data)
+    return [score_part(run, part) for run in runs]
 
 
 def _fresh(run: Run) -> bool:

@@ -160,7 +160,8 @@ def sweep_table(points: Sequence[Point], option: str, title: str = "") -> Table 
     frame.index.name = option
     timings = [scored.run.timing() for _, scored in made]
     frame["init s"] = [timing.init_seconds if timing else float("nan") for timing in timings]
-    frame.loc[[not scored.run.complete for _, scored in made]] = float("nan")
+    incomplete = [not scored.run.complete for _, scored in made]
+    frame.loc[incomplete, [name for name in frame.columns if name != "Part"]] = float("nan")
     derived = {(row, "init s") for row, (_, scored) in enumerate(made) if not scored.ranked}
     return replace(
         table,

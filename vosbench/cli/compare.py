@@ -23,7 +23,14 @@ if TYPE_CHECKING:
 
 @click.command(short_help="Table of runs beside published numbers.")
 @click.option("--dataset", metavar="NAME", help="Runs over this dataset; default: over each.")
-@click.option("--tracker", multiple=True, metavar="NAME", help="Runs of this tracker. Repeatable.")
+@click.option(
+    "--tracker", multiple=True, metavar="NAME",
+    help="The run of this name, else all runs of this tracker. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--exclude", multiple=True, metavar="NAME", help="Leave this run or tracker out. Repeatable."
+)
+@click.option("--common", is_flag=True, help="Compare on the sequences that all runs have done.")
 @results_option
 @data_root_option
 @plugin_options
@@ -54,6 +61,8 @@ if TYPE_CHECKING:
 def compare(
     dataset: str | None,
     tracker: tuple[str, ...],
+    exclude: tuple[str, ...],
+    common: bool,
     results: Path,
     data_root: tuple[Path, ...],
     format_name: str,
@@ -70,7 +79,7 @@ def compare(
     """Show the runs in --results beside each other and beside published numbers.
 
     Scores are in percent, the best in bold. Runs whose protocol, data or sequences differ, and
-    incomplete ones, are refused unless --mix is given.
+    incomplete ones, are refused unless --mix or --common is given.
     """
     from vosbench.analysis.published import published
     from vosbench.errors import UsageError
@@ -84,7 +93,7 @@ def compare(
         raise UsageError("--plot draws one dataset", f"Choose --dataset: {', '.join(names)}.")
     tables: list[Table] = []
     for name in names:
-        runs, _ = score_runs_over(name, tracker, results, data_root)
+        runs, _ = score_runs_over(name, tracker, results, data_root, exclude, common=common)
         if not mix:
             comparing.require_comparable(runs)
         short = runs[0].run.record.dataset
@@ -93,7 +102,7 @@ def compare(
         if plot is not None:
             from vosbench.export import plots
 
-            figure = plots.plane_plot(comparing.plot_points(tables[-1]), title=short)
+            figure = plots.plane_plot(comparing.plot_points(tables[-1]), title=tables[-1].title)
             plots.save(figure, plot)
             click.echo(f"plot: {plot}", err=True)
         if per_sequence:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vosbench.cli.locate import open_data_of, stored_name
 from vosbench.cli.options import (
     data_root_option,
     json_option,
@@ -125,17 +126,19 @@ def evaluate(
         )
     if not runs and dataset is None:
         raise UsageError("--masks and --tracker need --dataset", "`vosbench datasets` lists all.")
-    plugins, roots = load_plugins(), data_roots(data_root)
+    plugins = load_plugins()
     measures = _find_metrics(plugins.metrics, metrics)
     opened: dict[str, Dataset] = {}
 
-    def open_once(name: str) -> Dataset:
+    def open_for(run: Run) -> Dataset:
+        name = run.record.source or run.record.dataset
         if name not in opened:
-            opened[name] = open_dataset(name, plugins, roots)
+            opened[name] = open_data_of(run, data_root, dataset)
         return opened[name]
 
     if masks is not None:
-        part = select(open_once(dataset or ""), sequences, None)
+        whole = open_dataset(dataset or "", plugins, data_roots(data_root))
+        part = select(whole, sequences, None)
         targets = [_Target(str(masks), masks, output, part, [])]
     else:
         from vosbench.store import Run
@@ -144,14 +147,10 @@ def evaluate(
         if tracker is not None:
             from vosbench.analysis.scored import select_runs
 
-            stored = Path(dataset or "").resolve().name if Path(dataset or "").is_dir() else dataset
-            found = select_runs(results, stored or "", (tracker,))
+            found = select_runs(results, stored_name(dataset or ""), (tracker,))
         if output is not None and len(found) > 1:
             raise UsageError("--output is for one run", "Without it scores go into each run.")
-        targets = [
-            _target(run, open_once(dataset or run.record.dataset), sequences, output)
-            for run in found
-        ]
+        targets = [_target(run, open_for(run), sequences, output) for run in found]
     groups: dict[Any, list[_Target]] = {}
     for target in targets:
         names = tuple(video.name for video in target.dataset.sequences)
@@ -274,7 +273,7 @@ def _by_protocol(
 ) -> dict[tuple[str, str], list[tuple[str, Evaluation]]]:
     groups: dict[tuple[str, str], list[tuple[str, Evaluation]]] = {}
     for title, evaluation in scored:
-        groups.setdefault((evaluation.dataset, evaluation.protocol), []).append((title, evaluation))
+        groups.setdefault((evaluation.label, evaluation.protocol), []).append((title, evaluation))
     return groups
 
 

@@ -35,11 +35,35 @@ def stored_datasets(results: Path) -> list[str]:
     return names
 
 
+def open_data_of(run: Run, data_root: tuple[Path, ...], dataset: str | None = None) -> Dataset:
+    """The dataset that a run is over: `dataset` if that can be opened, else where the run says that
+    it was. Raises DatasetError if it is not there."""
+    from vosbench.config import data_roots
+    from vosbench.datasets.registry import open_dataset
+
+    plugins = load_plugins()
+    name = dataset or run.record.dataset
+    remembered = run.record.source
+    if remembered and not (dataset and Path(dataset).is_dir()):
+        name = remembered
+    return open_dataset(name, plugins, data_roots(data_root))
+
+
 def score_runs_over(
-    dataset: str, trackers: Sequence[str], results: Path, data_root: tuple[Path, ...]
+    dataset: str,
+    trackers: Sequence[str],
+    results: Path,
+    data_root: tuple[Path, ...],
+    exclude: Sequence[str] = (),
+    *,
+    common: bool = False,
 ) -> tuple[list[ScoredRun], Callable[[], Dataset]]:
     """The runs of `trackers` (all if empty) over `dataset`, scored, and what opens the dataset,
     which scores that are up to date do without.
+
+    Args:
+        exclude: runs to leave out.
+        common: as if each had been over the sequences that all have done, and no others.
 
     Raises:
         RunError: there is no such run.
@@ -47,13 +71,14 @@ def score_runs_over(
     """
     import functools
 
-    from vosbench.analysis.scored import score_run, select_runs
-    from vosbench.config import data_roots
-    from vosbench.datasets.registry import open_dataset
+    from vosbench.analysis.scored import score_common, score_run, select_runs
 
-    plugins, roots = load_plugins(), data_roots(data_root)
-    open_data = functools.cache(lambda: open_dataset(dataset, plugins, roots))
-    runs = select_runs(results, stored_name(dataset), trackers)
+    runs = select_runs(results, stored_name(dataset), trackers, exclude)
+    # Runs of one name over folders in several places: each is held against where it was made.
+    latest = max(runs, key=lambda run: run.record.started)
+    open_data = functools.cache(lambda: open_data_of(latest, data_root, dataset))
+    if common:
+        return score_common(runs, open_data), open_data
     return [score_run(run, open_data) for run in runs], open_data
 
 
@@ -105,9 +130,8 @@ def locate(
             "name what to work on: a run's folder, or --dataset with --tracker or --masks",
             "`vosbench compare` lists the runs.",
         )
-    plugins, roots = load_plugins(), data_roots(data_root)
     if masks is not None and dataset is not None:
-        opened = open_dataset(dataset, plugins, roots)
+        opened = open_dataset(dataset, load_plugins(), data_roots(data_root))
         names = tuple(s.name for s in opened.sequences if (masks / s.name).is_dir())
         if not names:
             raise DatasetError(
@@ -116,7 +140,7 @@ def locate(
             )
         return Source(opened, names, masks, masks.parent, f"{masks.name} on {opened.name}")
     chosen = Run.open(run) if run else _one_run(results, dataset or "", tracker or "")
-    opened = open_dataset(dataset or chosen.record.dataset, plugins, roots)
+    opened = open_data_of(chosen, data_root, dataset)
     names = tuple(chosen.done())
     title = f"{chosen.name} on {opened.name}"
     return Source(opened, names, chosen.masks, chosen.folder, title, chosen)

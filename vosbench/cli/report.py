@@ -13,7 +13,10 @@ from vosbench.cli.options import data_root_option, plugin_options, results_optio
 
 @click.command(short_help="One HTML page to look at runs in.")
 @click.option("--dataset", metavar="NAME", help="Runs over this dataset; default: the only one.")
-@click.option("--tracker", multiple=True, metavar="NAME", help="Runs of this tracker. Repeatable.")
+@click.option(
+    "--tracker", multiple=True, metavar="NAME",
+    help="The run of this name, else all runs of this tracker. Repeatable.",
+)  # fmt: skip
 @results_option
 @data_root_option
 @plugin_options
@@ -80,7 +83,7 @@ def report(
             wanted = [data.sequence(one).name for one in sequence] or names
             thinning = Thinning(frames=sequence_frames, total=pictures)
             shown = choose_pictures(runs, wanted, thinning)
-    material = Material(name=stored, runs=runs, dataset=data, shown=shown)
+    material = Material(name=compare.label(runs, stored), runs=runs, dataset=data, shown=shown)
     write_report(output, material, numbers=numbers, notes=notes, width=width)
     size = output.stat().st_size / 1e6
     frames = f", up to {max(shown.values())} pictures each" if shown else ""

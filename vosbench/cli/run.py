@@ -175,6 +175,7 @@ class _Outcome:
 
     def __init__(self, title: str, part: Dataset) -> None:
         self.title = title
+        self._name = part.name
         self._asked = {sequence.name for sequence in part.sequences}
         self.run: Run | None = None
         self.scores: dict[str, float] = {}
@@ -196,6 +197,15 @@ class _Outcome:
             evaluation.write(self.run.scores)
             self.scores = evaluation.global_scores
 
+    @property
+    def label(self) -> str:
+        """The dataset, and how much of it the run has done."""
+        from vosbench.datasets.base import label_of
+
+        if self.run is None:
+            return self._name
+        return label_of(self._name, len(self.run.done()), self.run.record.whole)
+
     def failures(self) -> dict[str, str]:
         """Sequence asked for -> what went wrong."""
         records = self.run.sequences() if self.run else {}
@@ -208,11 +218,14 @@ class _Outcome:
     def as_json(self) -> dict[str, Any]:
         from dataclasses import asdict
 
+        from vosbench.datasets.base import part_of
+
         timing = self.run.timing() if self.run else None
         return {
             "folder": str(self.run.folder) if self.run else None,
             "run": asdict(self.run.record) if self.run else None,
             "timing": asdict(timing) if timing else None,
+            "part": part_of(len(self.run.done()), self.run.record.whole) if self.run else "",
             "scores": self.scores,
             "failed": self.failures(),
             "error": str(self.error) if self.error else None,
@@ -260,8 +273,8 @@ def _print_table(outcomes: list[_Outcome]) -> None:
 
     console = Console()
     made = [(outcome, outcome.run) for outcome in outcomes if outcome.run is not None]
-    for dataset in dict.fromkeys(run.record.dataset for _, run in made):
-        rows = [(outcome, run) for outcome, run in made if run.record.dataset == dataset]
+    for dataset in dict.fromkeys(outcome.label for outcome, _ in made):
+        rows = [(outcome, run) for outcome, run in made if outcome.label == dataset]
         console.print(_table(dataset, rows))
     if any((timing := run.timing()) and not timing.comparable for _, run in made):
         click.echo("* not this tracker's speed alone: the machine was shared meanwhile")

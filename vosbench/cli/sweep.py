@@ -121,7 +121,7 @@ def sweep(
     if table is not None and plot is not None:
         from vosbench.export import plots
 
-        plots.save(plots.sweep_plot(plot_points(table), option, title), plot)
+        plots.save(plots.sweep_plot(plot_points(table), option, table.title), plot)
         note("plot", plot)
     tell((f"{spec.name}, {option}={point.value}", point.scored, point.error) for point in points)
 

@@ -94,6 +94,8 @@ class Dataset:
         protocol: default evaluation protocol: "davis2016", "davis2017", "ytvos", "lvos",
             "mosev2" or "sav".
         annotated: whether later frames have annotations, i.e. whether it can be scored here.
+        source: absolute path of the folder if it was opened by its path, "" if by its name.
+        whole: number of sequences of the whole dataset if these are a part of it, else 0.
     """
 
     name: str
@@ -101,6 +103,18 @@ class Dataset:
     sequences: tuple[VideoSequence, ...]
     protocol: str
     annotated: bool = True
+    source: str = ""
+    whole: int = 0
+
+    @property
+    def size(self) -> int:
+        """Number of sequences of the whole dataset."""
+        return self.whole or len(self.sequences)
+
+    @property
+    def label(self) -> str:
+        """The name as tables show it: "demo", or "demo, 3 of 6 sequences" for a part."""
+        return label_of(self.name, len(self.sequences), self.size)
 
     def sequence(self, name: str) -> VideoSequence:
         """The sequence called `name`. Raises DatasetError naming near ones."""
@@ -171,6 +185,17 @@ class DatasetSpec:
     licence: str = ""
     archives: tuple[Archive, ...] = ()
     place: str = ""
+
+
+def part_of(count: int, whole: int) -> str:
+    """How much of a dataset something is about: "3 of 6 sequences", or "" for all of it, and where
+    `whole` is 0 (unknown)."""
+    return f"{count} of {whole} sequences" if 0 < whole != count else ""
+
+
+def label_of(name: str, count: int, whole: int) -> str:
+    """A dataset's name with `part_of`."""
+    return ", ".join(filter(None, (name, part_of(count, whole))))
 
 
 def fingerprint(dataset: Dataset) -> str:

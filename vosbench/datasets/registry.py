@@ -35,7 +35,7 @@ def open_dataset(name: str, plugins: Plugins, roots: tuple[Path, ...]) -> Datase
     if Path(name).is_dir():
         from vosbench.datasets import folder as folder_layout
 
-        return folder_layout.load(Path(name))
+        return replace(folder_layout.load(Path(name)), source=str(Path(name).resolve()))
     if os.sep in name:
         raise DatasetError(f"dataset folder {name} does not exist")
     raise unknown(name, plugins)
@@ -62,7 +62,7 @@ def select(dataset: Dataset, sequences: tuple[str, ...] = (), limit: int | None 
         raise UsageError(f"--limit must be at least 1, not {limit}")
     wanted = {dataset.sequence(name).name for name in sequences}
     kept = tuple(s for s in dataset.sequences if not wanted or s.name in wanted)
-    return replace(dataset, sequences=kept[:limit])
+    return replace(dataset, sequences=kept[:limit], whole=dataset.size)
 
 
 def unknown(name: str, plugins: Plugins) -> DatasetError:

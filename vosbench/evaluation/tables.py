@@ -12,7 +12,7 @@ from typing import Any, Self
 
 import pandas as pd
 
-from vosbench.datasets.base import Dataset
+from vosbench.datasets.base import Dataset, label_of, part_of
 from vosbench.errors import EvaluationError
 from vosbench.evaluation.score import SequenceScores
 from vosbench.metrics.protocols import Protocol, Row, find_protocol
@@ -43,6 +43,7 @@ class Evaluation:
             `J`, `F`, ...
         warnings: what looks wrong with the predictions.
         missing: sequences that were asked for and are not scored.
+        whole: number of sequences of the whole dataset; 0 if unknown.
     """
 
     protocol: str
@@ -52,6 +53,7 @@ class Evaluation:
     frames: pd.DataFrame
     warnings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
+    whole: int = 0
 
     @classmethod
     def from_scores(
@@ -69,11 +71,22 @@ class Evaluation:
         return cls(
             protocol=rules.name,
             dataset=dataset.name,
+            whole=dataset.size,
             global_scores=overall,
             objects=pd.DataFrame(rows),
             frames=pd.concat(frames, ignore_index=True),
             warnings=_warnings(rules, results, overall),
         )
+
+    @property
+    def scored(self) -> tuple[str, ...]:
+        """Names of the sequences that the scores are over."""
+        return tuple(dict.fromkeys(map(str, self.objects["sequence"])))
+
+    @property
+    def label(self) -> str:
+        """The dataset's name, and how much of it the scores are over."""
+        return label_of(self.dataset, len(self.scored), self.whole)
 
     @property
     def sequences(self) -> pd.DataFrame:
@@ -96,8 +109,10 @@ class Evaluation:
             "protocol": self.protocol,
             "official": self.official,
             "dataset": self.dataset,
-            "sequences": list(dict.fromkeys(self.objects["sequence"])),
+            "part": part_of(len(self.scored), self.whole),
+            "sequences": list(self.scored),
             "missing": self.missing,
+            "whole": self.whole,
             "warnings": self.warnings,
             "global": _plain(self.global_scores),
             "objects": [_plain(row) for row in rows],
@@ -152,6 +167,7 @@ class Evaluation:
                 frames=frames,
                 warnings=list(document["warnings"]),
                 missing=list(document["missing"]),
+                whole=int(document.get("whole", 0)),
             )
         except FileNotFoundError:
             raise EvaluationError(

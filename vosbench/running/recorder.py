@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from vosbench.datasets.base import Dataset
 from vosbench.errors import RunError
@@ -73,6 +73,8 @@ class RunState:
             fingerprint="",
             protocol=dataset.protocol,
             sequences=[],
+            whole=dataset.size,
+            source=dataset.source,
             python=python,
         )
         return cls(Run(results / dataset.name / run_name(spec.name, changed, seed), record))
@@ -127,13 +129,16 @@ class RunState:
             "--fresh discards it; --results keeps this one elsewhere.",
         )
 
-    def finish(self) -> None:
-        """Say whether all is done."""
+    def finish(self, worked: bool) -> None:
+        """Say whether all is done. A run that was finished before and on which nothing was `worked`
+        stays as it is, to the byte."""
         record = self.run.record
         complete = set(self.run.done()) == set(record.sequences)
-        record.status = "complete" if complete else "partial"
-        record.finished = _now()
-        self.run.save()
+        status: Literal["complete", "partial"] = "complete" if complete else "partial"
+        if worked or record.status != status:
+            record.status = status
+            record.finished = _now()
+            self.run.save()
 
 
 class RunRecorder:

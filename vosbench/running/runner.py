@@ -153,7 +153,7 @@ def run(
             recorder.progress.begin(main, todo, frames)
             backend.run(plan, todo_jobs, recorder)
         for state in states.values():
-            state.finish()
+            state.finish(worked=bool(todo))
     return [state.run for state in states.values()]
 
 

@@ -61,13 +61,11 @@ class Fake:
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         self._labels = np.zeros(frame.size, np.uint8)
-        self._add(targets)
-        for value in (1, 10, 50):
-            ctx.snapshot_ready(f"iterations={value}")
+        self._learn(targets, ctx)
 
     def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
         time.sleep(float(self._options["sleep"]))
-        self._add(targets)
+        self._learn(targets, ctx)
         fault = str(self._options["fault"])
         here = ctx.sequence == self._options["sequence"] and frame.index == self._options["frame"]
         if here and fault != "none":
@@ -86,9 +84,11 @@ class Fake:
         """Sees the final label map; learns nothing."""
         ctx.logger.debug("frame %s has %d object pixels", frame.name, np.count_nonzero(prediction))
 
-    def _add(self, targets: Targets) -> None:
+    def _learn(self, targets: Targets, ctx: Context) -> None:
         for obj, mask in targets.items():
             self._labels[mask] = obj
+        for value in (1, 10, 50) if targets else ():
+            ctx.snapshot_ready(f"iterations={value}")
 
     def _prediction(self, labels: LabelMap, iterations: int) -> Prediction:
         """More iterations: more rows of the answer."""

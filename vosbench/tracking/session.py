@@ -227,12 +227,16 @@ class Session:
                     labels = dict.fromkeys(("", *variants), np.zeros(frame.size, np.uint8))
                 else:
                     on_call("track", index)
+                    if targets:
+                        late = timings.late_marks.setdefault(index, {})
+                        ctx.on_snapshot = lambda name, t=late: _add(t, name, watch.elapsed())
                     with _blamed("track", frame.name):
                         prediction = watch.time(
                             partial(
                                 self._hooks.tracker_track, frame=frame, targets=targets, ctx=ctx
                             )
                         )
+                        ctx.on_snapshot = None
                         _add(timings.track, index, watch.seconds)
                         check_prediction(prediction, frame.size, known, variants)
                         labels = watch.time(partial(_label_maps, prediction, variants))

@@ -26,12 +26,14 @@ class Timings:
             tracker needed several sessions.
         update: frame index -> `update`, where the tracker has one.
         marks: snapshot name -> time at which it was ready, since its `init` began.
+        late_marks: frame index -> the same of a `track` that was given new objects.
     """
 
     init: float = 0.0
     track: dict[int, float] = field(default_factory=dict)
     update: dict[int, float] = field(default_factory=dict)
     marks: dict[str, float] = field(default_factory=dict)
+    late_marks: dict[int, dict[str, float]] = field(default_factory=dict)
 
     @property
     def total(self) -> float:

@@ -221,6 +221,11 @@ class _Worker:
                     "track_seconds": [timings.track[i] for i in sorted(timings.track)],
                     "update_seconds": [timings.update[i] for i in sorted(timings.update)],
                     "marks": timings.marks,
+                    "late_marks": {
+                        str(position): timings.late_marks[index]
+                        for position, index in enumerate(sorted(timings.track))
+                        if timings.late_marks.get(index)
+                    },
                     "peak_memory_bytes": resident,
                     "peak_device_memory_bytes": device_memory,
                     "wrapped": self._session.wrapped(clip),
