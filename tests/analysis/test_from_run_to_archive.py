@@ -31,7 +31,7 @@ def test_run_compare_show_pack(data_root: Path, tmp_path: Path) -> None:
     assert rows[0][1:-1] == rows[1][1:-1]
     table = vosbench("compare", "--against", names[0], "--unit", "object")
     assert "+0.0" in table.stdout
-    assert "10" in table.stdout.split()  # objects of dogs-jump and schoolgirls
+    assert "Pairs: objects of each sequence together" in table.stdout
 
     sheets = vosbench("show", "--tracker", names[1], "--what", "both").stdout.split("\n")[:-1]
     assert [Path(path).name for path in sheets] == ["dogs-jump.png", "schoolgirls.png"]
