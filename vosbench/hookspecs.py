@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from vosbench.datasets.base import DatasetSpec
     from vosbench.export import ExporterSpec
-    from vosbench.metrics import MetricSpec
+    from vosbench.metrics import MetricSpec, ProtocolSpec, SequenceMetricSpec
     from vosbench.running.executors import ExecutorSpec
     from vosbench.specs import TrackerSpec
     from vosbench.types import Context, Frame, LabelMap, Prediction, Targets
@@ -41,6 +41,16 @@ class RegistrationHooks:
     @hookspec
     def vosbench_register_metrics(self, register: Callable[[MetricSpec], None]) -> None:
         """Add per-frame measures of (annotation, prediction) besides J and F."""
+
+    @hookspec
+    def vosbench_register_sequence_metrics(
+        self, register: Callable[[SequenceMetricSpec], None]
+    ) -> None:
+        """Add measures of objects through all frames of a sequence."""
+
+    @hookspec
+    def vosbench_register_protocols(self, register: Callable[[ProtocolSpec], None]) -> None:
+        """Add protocols: which objects count in which frames, and how scores are averaged."""
 
     @hookspec
     def vosbench_register_executors(self, register: Callable[[ExecutorSpec], None]) -> None:

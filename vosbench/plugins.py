@@ -28,15 +28,20 @@ if TYPE_CHECKING:
 
     from vosbench.datasets.base import DatasetSpec
     from vosbench.export import ExporterSpec
-    from vosbench.metrics import MetricSpec
+    from vosbench.metrics import MetricSpec, ProtocolSpec, SequenceMetricSpec
     from vosbench.running.executors import ExecutorSpec
     from vosbench.specs import TrackerSpec
 
 BUILT_INS = (
     "vosbench.datasets.builtin",
+    "vosbench.metrics.builtin",
     "vosbench.running.executors.builtin",
     "vosbench.export.builtin",
 )
+
+#: Protocols of all plugins that were loaded in this process: a stored run names its protocol, and
+#: whoever scores it finds it by that name (`vosbench.metrics.protocols.find_protocol`).
+PROTOCOLS_OF_PLUGINS: dict[str, ProtocolSpec] = {}
 
 
 class _Named(Protocol):
@@ -77,7 +82,8 @@ class Plugins:
         entry_points: load those installed in the environment.
 
     Attributes:
-        trackers, datasets, metrics, executors, exporters, commands: what is registered, by name.
+        trackers, datasets, metrics, sequence_metrics, protocols, executors, exporters, commands:
+            what is registered, by name.
         infos: one record per plugin, broken ones included.
         files, disabled: as given, so that a worker process can load the same.
     """
@@ -92,6 +98,8 @@ class Plugins:
         self.trackers: dict[str, TrackerSpec] = {}
         self.datasets: dict[str, DatasetSpec] = {}
         self.metrics: dict[str, MetricSpec] = {}
+        self.sequence_metrics: dict[str, SequenceMetricSpec] = {}
+        self.protocols: dict[str, ProtocolSpec] = {}
         self.executors: dict[str, ExecutorSpec] = {}
         self.exporters: dict[str, ExporterSpec] = {}
         self.commands: dict[str, click.Command] = {}
@@ -156,6 +164,8 @@ class Plugins:
             "trackers": self.trackers,
             "datasets": self.datasets,
             "metrics": self.metrics,
+            "sequence_metrics": self.sequence_metrics,
+            "protocols": self.protocols,
             "executors": self.executors,
             "exporters": self.exporters,
         }
@@ -168,13 +178,16 @@ class Plugins:
             names = [spec.name for spec in specs]
             for spec in specs:
                 if spec.name in taken or names.count(spec.name) > 1:
-                    raise PluginError(f"{kind[:-1]} {spec.name!r} is registered twice")
+                    raise PluginError(
+                        f"{kind[:-1].replace('_', ' ')} {spec.name!r} is registered twice"
+                    )
             new[kind] = specs
         commands = self._commands_of(others)
         for kind, specs in new.items():
             kinds[kind].update({spec.name: spec for spec in specs})
             if specs:
                 info.provides[kind] = [spec.name for spec in specs]
+        PROTOCOLS_OF_PLUGINS.update({spec.name: spec for spec in new["protocols"]})  # type: ignore[misc]
         self.commands.update(commands)
         if commands:
             info.provides["commands"] = list(commands)

@@ -69,7 +69,9 @@ def test_several_folders_at_once_score_as_each_alone(dataset: Dataset, write_mas
 
 def test_tables_in_memory(dataset: Dataset, write_masks: Write) -> None:
     evaluation = evaluate(dataset, write_masks("masks"))
-    assert evaluation.frames.columns.tolist() == ["sequence", "object", "frame", "J", "F"]
+    assert evaluation.frames.columns.tolist() == [
+        "sequence", "object", "frame", "annotated", "predicted", "J", "F",
+    ]  # fmt: skip
     assert len(evaluation.frames) == 2 * 2 * 4
     assert evaluation.frames["frame"].iloc[0] == "00001"
     assert evaluation.sequences.index.tolist() == ["alpha", "beta"]
@@ -309,3 +311,65 @@ def test_every_protocol_is_documented() -> None:
     page = (Path(__file__).parent.parent.parent / "docs" / "metrics.md").read_text("utf-8")
     for name in PROTOCOLS:
         assert f"| `{name}`" in page
+
+
+SEQUENCE_PLUGIN = """
+from vosbench import hookimpl
+from vosbench.metrics import Column, ProtocolSpec, SequenceMetricSpec
+from vosbench.metrics.protocols import Protocol
+from vosbench.metrics.sequence import ObjectMetric
+
+class Reach(ObjectMetric):
+    def values(self, track):
+        return {"Reach": float(track.overlaps.min()), "Length": float(len(track))}
+
+class Last(Protocol):
+    name = "last"
+    summary = "the last frame alone"
+    official = False
+
+    def plan(self, video):
+        return dict.fromkeys(sorted(video.objects), (max(video.annotations),))
+
+@hookimpl
+def vosbench_register_sequence_metrics(register):
+    columns = (Column(name="Reach", summary="lowest J"), Column(name="Length", summary="", unit=""))
+    register(SequenceMetricSpec(name="reach", metric=Reach, summary="...", columns=columns))
+
+@hookimpl
+def vosbench_register_protocols(register):
+    register(ProtocolSpec(name="last", protocol=Last, summary=Last.summary))
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_metric_and_protocol_of_a_plugin_see_every_frame(
+    dataset: Dataset, write_masks: Write, tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("vosbench.evaluation._WORTH", 1)
+    path = tmp_path / "reaching.py"
+    path.write_text(SEQUENCE_PLUGIN)
+    spec = Plugins([path], entry_points=False).sequence_metrics["reach"]
+    evaluation = evaluate(dataset, write_masks("masks"), "last", jobs=jobs, metrics=[spec])
+    assert evaluation.frames["frame"].unique().tolist() == ["00005"]
+    assert not evaluation.official
+    # The first frame counts too, and J is the same throughout.
+    assert evaluation.objects["Length"].tolist() == [6.0] * 4
+    assert evaluation.global_scores["Reach"] == pytest.approx(evaluation.global_scores["J-Mean"])
+    assert evaluation.sequences["Reach"].index.tolist() == ["alpha", "beta"]
+    evaluation.write(tmp_path / "scores")
+    again = Evaluation.read(tmp_path / "scores")
+    assert again.files() == evaluation.files()
+    assert again.columns == evaluation.columns
+
+
+def test_frames_without_score_may_be_missing_and_are_named(
+    dataset: Dataset, write_masks: Write
+) -> None:
+    masks = write_masks("masks")
+    for name in ("00000", "00005"):
+        (masks / "alpha" / f"{name}.png").unlink()
+    spec = Plugins(entry_points=False).sequence_metrics["volume"]
+    evaluation = evaluate(dataset, masks, metrics=[spec])
+    assert any("no mask of frame 00005" in warning for warning in evaluation.warnings)
+    assert 0 < evaluation.global_scores["J-Volume"] < 1

@@ -21,6 +21,7 @@ COMMANDS = {
     "show": ("vosbench.cli.show:show", "Overlays of a run as pictures or video."),
     "pack": ("vosbench.cli.pack:pack", "Submission archive for an evaluation server."),
     "datasets": ("vosbench.cli.datasets:datasets", "List, fetch and verify datasets."),
+    "metrics": ("vosbench.cli.metrics:metrics", "List measures and protocols."),
     "trackers": ("vosbench.cli.trackers:trackers", "List trackers and their options."),
     "plugins": ("vosbench.cli.plugins:plugins", "List plugins and why one is broken."),
     "new-plugin": ("vosbench.cli.new_plugin:new_plugin", "Write a working tracker plugin."),

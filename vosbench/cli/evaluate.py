@@ -13,6 +13,7 @@ import click
 from vosbench.cli.locate import open_data_of, stored_name
 from vosbench.cli.options import (
     data_root_option,
+    find_metrics,
     json_option,
     load_plugins,
     plugin_options,
@@ -23,7 +24,7 @@ from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
 if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset
     from vosbench.evaluation import Evaluation, Progress
-    from vosbench.metrics import MetricSpec
+    from vosbench.metrics import MetricSpec, SequenceMetricSpec
     from vosbench.store import Run
 
 
@@ -71,14 +72,14 @@ class _Target:
 @click.option("--dataset", metavar="NAME", help="Dataset, or a folder in DAVIS layout.")
 @click.option(
     "--protocol", metavar="NAME",
-    help="davis2016, davis2017, ytvos, lvos, mosev2 or sav; default: the dataset's own.",
+    help="Default: the dataset's own; `vosbench metrics` lists them.",
 )  # fmt: skip
 @click.option(
     "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
 )
 @click.option(
-    "--metric", "metrics", multiple=True, metavar="NAME",
-    help="Measure of a plugin, besides J and F. May be repeated.",
+    "--metrics", "--metric", "metrics", multiple=True, metavar="all|NAME,...",
+    help="Measures besides J and F; `vosbench metrics` lists them. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
@@ -127,7 +128,7 @@ def evaluate(
     if not runs and dataset is None:
         raise UsageError("--masks and --tracker need --dataset", "`vosbench datasets` lists all.")
     plugins = load_plugins()
-    measures = _find_metrics(plugins.metrics, metrics)
+    measures = find_metrics(plugins, metrics)
     opened: dict[str, Dataset] = {}
 
     def open_for(run: Run) -> Dataset:
@@ -194,7 +195,7 @@ def _score(
     evaluate_all: Any,
     protocol: str | None,
     jobs: int,
-    metrics: Sequence[MetricSpec],
+    metrics: Sequence[MetricSpec | SequenceMetricSpec],
     progress: Progress,
 ) -> None:
     """Score targets over the same sequences in one go, and write what came out."""
@@ -217,16 +218,6 @@ def _clear(folder: Path | None) -> None:
 
     if folder is not None:
         clear(folder)
-
-
-def _find_metrics(known: dict[str, MetricSpec], names: Sequence[str]) -> list[MetricSpec]:
-    for name in names:
-        if name not in known:
-            raise UsageError(
-                f"there is no metric {name!r}",
-                f"Metrics of plugins: {', '.join(known) or 'none'}.",
-            )
-    return [known[name] for name in dict.fromkeys(names)]
 
 
 @contextlib.contextmanager

@@ -16,9 +16,8 @@ from typing import TYPE_CHECKING, Any
 
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.errors import EvaluationError
-from vosbench.evaluation.score import SequenceScores, score_sequence
-from vosbench.metrics import MetricSpec
-from vosbench.metrics.protocols import find_protocol
+from vosbench.evaluation.score import AnySpec, SequenceScores, score_sequence
+from vosbench.metrics.protocols import Protocol, find_protocol
 
 if TYPE_CHECKING:
     from vosbench.evaluation.tables import Evaluation
@@ -45,16 +44,16 @@ def evaluate(
     masks: Path,
     protocol: str | None = None,
     jobs: int = 1,
-    metrics: Sequence[MetricSpec] = (),
+    metrics: Sequence[AnySpec] = (),
     progress: Progress | None = None,
 ) -> Evaluation:
     """Score the masks `masks/<sequence>/<frame>.png` against the annotations of `dataset`.
 
     Args:
         dataset: what is scored: all of its sequences, see `vosbench.datasets.registry.select`.
-        protocol: one of `vosbench.metrics.protocols.PROTOCOLS`; the dataset's own by default.
+        protocol: name of a protocol of the box or of a plugin; the dataset's own by default.
         jobs: processes at once, at most; small datasets are done by fewer.
-        metrics: measures besides J and F.
+        metrics: measures besides J and F: `MetricSpec`s of one frame, `SequenceMetricSpec`s.
 
     Raises:
         EvaluationError: they cannot be scored; holds every problem of every sequence.
@@ -71,7 +70,7 @@ def evaluate_all(
     folders: Sequence[Path],
     protocol: str | None = None,
     jobs: int = 1,
-    metrics: Sequence[MetricSpec] = (),
+    metrics: Sequence[AnySpec] = (),
     progress: Progress | None = None,
 ) -> list[Evaluation | EvaluationError]:
     """`evaluate` for several folders of masks over one dataset, reading and preparing the
@@ -93,7 +92,7 @@ def evaluate_all(
         raise EvaluationError(f"there is no sequence of {dataset.name} to score")
     there = [folder for folder in folders if folder.is_dir()]
     scored: dict[str, list[SequenceScores]] = {}
-    for video, results in _scores(dataset.sequences, there, rules.name, jobs, metrics):
+    for video, results in _scores(dataset.sequences, there, rules, jobs, metrics):
         scored[video.name] = results
         if progress is not None:
             progress(video.name, len(video))
@@ -113,30 +112,31 @@ def evaluate_all(
                 )
             )
         else:
-            outcomes.append(Evaluation.from_scores(dataset, rules, results))
+            outcomes.append(Evaluation.from_scores(dataset, rules, results, metrics))
     return outcomes
 
 
 def _scores(
     videos: Sequence[VideoSequence],
     folders: Sequence[Path],
-    protocol: str,
+    rules: Protocol,
     jobs: int,
-    metrics: Sequence[MetricSpec],
+    metrics: Sequence[AnySpec],
 ) -> Iterator[tuple[VideoSequence, list[SequenceScores]]]:
     """Each sequence with its scores, in the order in which they are done."""
     work = {v.name: len(v.annotations) * len(v.objects) * len(folders) for v in videos}
     jobs = min(jobs, len(videos), sum(work.values()) // _WORTH)
     if jobs <= 1:
         for video in videos:
-            yield video, score_sequence(video, folders, protocol, metrics)
+            yield video, score_sequence(video, folders, rules, metrics)
         return
     # The longest first, so that no process is left with a long one at the end.
     videos = sorted(videos, key=lambda v: work[v.name], reverse=True)
+    of_plugin = type(rules).__module__.startswith(_PLUGIN_PREFIX)
     files = [
         module.__file__
         for name, module in sys.modules.items()
-        if metrics and name.startswith(_PLUGIN_PREFIX) and module.__file__
+        if (metrics or of_plugin) and name.startswith(_PLUGIN_PREFIX) and module.__file__
     ]
     with ProcessPoolExecutor(
         jobs,
@@ -145,8 +145,7 @@ def _scores(
         initargs=(files,),
     ) as pool:
         futures = {
-            pool.submit(score_sequence, video, folders, protocol, metrics): video
-            for video in videos
+            pool.submit(score_sequence, video, folders, rules, metrics): video for video in videos
         }
         try:
             for future in as_completed(futures):
@@ -156,7 +155,7 @@ def _scores(
 
 
 def _load_plugin_files(files: Sequence[str]) -> None:
-    """Make metrics that are defined in plugin files known to a worker."""
+    """Make metrics and protocols that are defined in plugin files known to a worker."""
     from vosbench.plugins import load_file
 
     for file in files:

@@ -8,16 +8,21 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeAlias
 
 import numpy as np
 
 from vosbench.datasets.base import VideoSequence
 from vosbench.datasets.png import read_png_labels
 from vosbench.errors import DatasetError, PluginError
-from vosbench.metrics import MetricSpec
+from vosbench.evaluation.recorder import TrackRecorder
+from vosbench.metrics import MetricSpec, SequenceMetricSpec
 from vosbench.metrics.contour import Shape
-from vosbench.metrics.protocols import ObjectScores, Protocol, find_protocol
+from vosbench.metrics.protocols import ObjectScores, Protocol
+from vosbench.metrics.sequence import Measured, SequenceMetric
 from vosbench.types import VOID, LabelMap
+
+AnySpec: TypeAlias = MetricSpec | SequenceMetricSpec
 
 _SHOWN = 5  # frames named in a message
 _TOUCHING = 0.05  # J of MOSEv2 is above 0 even for masks that have nothing in common
@@ -33,6 +38,7 @@ class SequenceScores:
         problems: why it cannot be scored; empty if it can.
         warnings: what looks wrong.
         identical: whether predictions and annotations are the same in every frame.
+        measured: what the sequence metrics found, by their names.
     """
 
     sequence: str
@@ -40,17 +46,19 @@ class SequenceScores:
     problems: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     identical: bool = False
+    measured: dict[str, Measured] = field(default_factory=dict)
 
 
 def score_sequence(
-    video: VideoSequence, folders: Sequence[Path], protocol: str, metrics: Sequence[MetricSpec] = ()
+    video: VideoSequence, folders: Sequence[Path], rules: Protocol, metrics: Sequence[AnySpec] = ()
 ) -> list[SequenceScores]:
     """Score the masks `<folder>/<sequence>/<frame>.png` of each of `folders`.
 
-    Annotations are read, and what is needed of them is computed, once for all folders.
+    Annotations are read, and what is needed of them is computed, once for all folders. Metrics that
+    see whole sequences get the shapes that J and F were computed from.
     """
-    rules = find_protocol(protocol)
-    functions = [(metric.name, metric.resolve()) for metric in metrics]
+    functions = [(m.name, m.resolve()) for m in metrics if isinstance(m, MetricSpec)]
+    through = [(m.name, m.resolve()) for m in metrics if isinstance(m, SequenceMetricSpec)]
     try:
         plan = rules.plan(video)
         frames = sorted({index for indices in plan.values() for index in indices})
@@ -59,6 +67,10 @@ def score_sequence(
             return [SequenceScores(video.name, problems=[problem]) for _ in folders]
         scorers = [_Scorer(video, folder, rules, plan, functions) for folder in folders]
         usable = [scorer for scorer in scorers if scorer.find_masks(len(frames))]
+        if through:
+            frames = sorted(video.annotations)
+            for scorer in usable:
+                scorer.recorder = TrackRecorder(video, plan, merged=rules.merged)
         for index in frames if usable else ():
             labels = read_annotation(video, index)
             shapes: dict[int, Shape] = {}
@@ -66,7 +78,7 @@ def score_sequence(
                 scorer.score(index, labels, shapes)
     except DatasetError as error:
         return [SequenceScores(video.name, problems=[error.message]) for _ in folders]
-    return [scorer.finish() for scorer in scorers]
+    return [scorer.finish(through) for scorer in scorers]
 
 
 def read_annotation(video: VideoSequence, index: int) -> LabelMap:
@@ -114,6 +126,7 @@ class _Scorer:
         self.faults: dict[str, list[str]] = {}
         self.unreadable: dict[str, str] = {}
         self.strange: dict[int, list[str]] = {}
+        self.recorder: TrackRecorder | None = None
 
     def find_masks(self, expected: int) -> bool:
         """Whether there is anything to score; `expected` is the number of frames."""
@@ -126,8 +139,26 @@ class _Scorer:
 
     def score(self, index: int, annotation: LabelMap, shapes: dict[int, Shape]) -> None:
         """Score frame `index`; `shapes` holds what other trackers needed of the annotation."""
+        needed = any(index in indices for indices in self.scored.values())
+        prediction = self._read(index, annotation, needed)
+        if prediction is None:
+            return
+        if self.recorder is not None:
+            self.recorder.begin(index, annotation, prediction)
+        for obj, scores in self.objects.items():
+            if index in self.scored[obj]:
+                self._score_object(index, obj, scores, annotation, prediction, shapes)
+            elif self.recorder is not None:
+                truth = self._annotated(obj, annotation, shapes)
+                self.recorder.add(obj, truth, Shape(self._mask(obj, prediction)), {})
+
+    def _read(self, index: int, annotation: LabelMap, needed: bool) -> LabelMap | None:
+        """The predicted label map of a frame, or None and the reason among the faults. A frame that
+        the protocol does not score may be missing: a given one is taken as given then."""
         name = self.video.annotations[index].stem
         path = self.folder / f"{name}.png"
+        if not needed and not path.exists():
+            return annotation if index == min(self.video.annotations) else None
         try:
             prediction = read_png_labels(path)
         except DatasetError as error:
@@ -135,39 +166,45 @@ class _Scorer:
                 self.unreadable[name] = error.message
             else:
                 self.faults.setdefault("missing", []).append(name)
-            return
+            return None
         if prediction.shape != annotation.shape:
             size, expected = (f"{m.shape[1]}x{m.shape[0]}" for m in (prediction, annotation))
             self.faults.setdefault(f"of size {size} instead of {expected}", []).append(name)
-            return
+            return None
         largest = int(prediction.max()) if prediction.size else 0
-        if not self.rules.merged and largest > max(self.objects):
+        if needed and not self.rules.merged and largest > max(self.objects):
             self.strange.setdefault(largest, []).append(name)
             if self.rules.strict_ids:
-                return
-        for obj, scores in self.objects.items():
-            if index in self.scored[obj]:
-                self._score_object(name, obj, scores, annotation, prediction, shapes)
+                return None
+        return prediction
+
+    def _mask(self, obj: int, labels: LabelMap) -> LabelMap:
+        return labels if self.rules.merged else (labels == obj).view(np.uint8)
+
+    def _annotated(self, obj: int, annotation: LabelMap, shapes: dict[int, Shape]) -> Shape:
+        if obj not in shapes:
+            shapes[obj] = Shape(self._mask(obj, annotation))
+        return shapes[obj]
 
     def _score_object(
         self,
-        name: str,
+        index: int,
         obj: int,
         scores: ObjectScores,
         annotation: LabelMap,
         prediction: LabelMap,
         shapes: dict[int, Shape],
     ) -> None:
-        def mask(labels: LabelMap) -> LabelMap:
-            return labels if self.rules.merged else (labels == obj).view(np.uint8)
-
-        if obj not in shapes:
-            shapes[obj] = Shape(mask(annotation))
-        truth, guess = shapes[obj], Shape(mask(prediction))
+        name = self.video.annotations[index].stem
+        truth = self._annotated(obj, annotation, shapes)
+        guess = Shape(self._mask(obj, prediction))
         values = self.rules.measure(truth, guess)
+        if self.recorder is not None:
+            self.recorder.add(obj, truth, guess, values)
         for metric, function in self.metrics:
+            masks = (self._mask(obj, annotation) != 0, self._mask(obj, prediction) != 0)
             try:
-                values[metric] = float(function(mask(annotation) != 0, mask(prediction) != 0))
+                values[metric] = float(function(*masks))
             except Exception as error:
                 raise PluginError(
                     f"metric {metric} failed on {self.video.name}, frame {name}, object {obj}: "
@@ -181,8 +218,8 @@ class _Scorer:
         if values["J"] < 1:
             self.result.identical = False
 
-    def finish(self) -> SequenceScores:
-        """All values, or all problems."""
+    def finish(self, through: Sequence[tuple[str, SequenceMetric]] = ()) -> SequenceScores:
+        """All values, those of the metrics `through` the sequence included, or all problems."""
         result, name = self.result, self.video.name
         for fault, frames in self.faults.items():
             result.problems.append(f"{name}: {_list(frames)} {fault}, in {self.folder}")
@@ -203,6 +240,15 @@ class _Scorer:
         if not result.objects:
             result.problems.append(f"{name}: no object has a frame to score")
         result.warnings += [text for text in map(self._doubt, result.objects) if text]
+        if self.recorder is not None:
+            kept = [scores.object for scores in result.objects]
+            tracks = self.recorder.tracks(kept)
+            result.warnings += self.recorder.doubts()
+            for metric, measure in through:
+                try:
+                    result.measured[metric] = measure.measure(tracks)
+                except Exception as error:
+                    raise PluginError(f"metric {metric} failed on {name}: {error!r}") from error
         return result
 
     def _doubt(self, scores: ObjectScores) -> str:

@@ -6,7 +6,7 @@ import json
 import math
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,13 +14,16 @@ import pandas as pd
 
 from vosbench.datasets.base import Dataset, label_of, part_of
 from vosbench.errors import EvaluationError
-from vosbench.evaluation.score import SequenceScores
-from vosbench.metrics.protocols import Protocol, Row, find_protocol
+from vosbench.evaluation.score import AnySpec, SequenceScores
+from vosbench.metrics import Column, SequenceMetricSpec
+from vosbench.metrics.protocols import Protocol, Row
+from vosbench.metrics.sequence import summed
 
-FORMAT = 1
+FORMAT = 2
 _SCORES = "scores.json"
 _FRAMES = "per-frame.csv"
 _KEYS = ("sequence", "object")
+_KINDS = {"object": int, "annotated": int, "predicted": int}
 
 #: Every file that any protocol writes: all go before new ones come.
 _FILES = (
@@ -40,7 +43,12 @@ class Evaluation:
         objects: one row per object: `sequence`, `object`, `J-Mean`, `J-Recall`, `J-Decay`,
             `F-Mean`, ..., and what the protocol or further metrics add.
         frames: one row per object and scored frame: `sequence`, `object`, `frame` (its name),
-            `J`, `F`, ...
+            `annotated`, `predicted` (whether it is there, 0 or 1), `J`, `F`, ...
+        official: whether an official program defines the protocol.
+        intervals: global score -> (low, high), its 95 % bootstrap interval over whole sequences.
+        sequence_scores: index sequence; what sequence metrics found for whole sequences.
+        columns: what is known of the columns of sequence metrics: name, direction, unit.
+        tables: file name -> text of the tables that the protocol itself writes.
         warnings: what looks wrong with the predictions.
         missing: sequences that were asked for and are not scored.
         whole: number of sequences of the whole dataset; 0 if unknown.
@@ -51,13 +59,22 @@ class Evaluation:
     global_scores: dict[str, float]
     objects: pd.DataFrame
     frames: pd.DataFrame
+    official: bool = True
+    intervals: dict[str, tuple[float, float]] = field(default_factory=dict)
+    sequence_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    columns: tuple[Column, ...] = ()
+    tables: dict[str, str] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     whole: int = 0
 
     @classmethod
     def from_scores(
-        cls, dataset: Dataset, rules: Protocol, results: Sequence[SequenceScores]
+        cls,
+        dataset: Dataset,
+        rules: Protocol,
+        results: Sequence[SequenceScores],
+        metrics: Sequence[AnySpec] = (),
     ) -> Self:
         """From the scores of all sequences of `dataset`, in its order, none with problems."""
         rows: list[Row] = []
@@ -66,15 +83,35 @@ class Evaluation:
             for scores in result.objects:
                 keys = {"sequence": video.name, "object": scores.object}
                 rows.append({**keys, **rules.summarise(scores)})
-                frames.append(pd.DataFrame({**keys, "frame": scores.frames, **scores.values}))
+                there = {"annotated": scores.annotated, "predicted": scores.predicted}
+                columns = {"frame": scores.frames, **there, **scores.values}
+                frames.append(pd.DataFrame({**keys, **columns}))
         overall = rules.overall(rows)
+        through = [spec for spec in metrics if isinstance(spec, SequenceMetricSpec)]
+        parts = {m.name: [result.measured[m.name] for result in results] for m in through}
+        further = {m.name: m.resolve().scores(summed(parts[m.name])) for m in through}
+        per_object: dict[tuple[Any, Any], Row] = {}
+        per_sequence: dict[str, Row] = {}
+        for measured in parts.values():
+            for video, part in zip(dataset.sequences, measured, strict=True):
+                per_sequence.setdefault(video.name, {}).update(part.sequence)
+                for obj, values in part.objects.items():
+                    per_object.setdefault((video.name, obj), {}).update(values)
+        objects = [{**row, **per_object.get((row["sequence"], row["object"]), {})} for row in rows]
         return cls(
             protocol=rules.name,
             dataset=dataset.name,
             whole=dataset.size,
-            global_scores=overall,
-            objects=pd.DataFrame(rows),
+            global_scores={
+                **overall,
+                **{name: float(v) for scores in further.values() for name, v in scores.items()},
+            },
+            objects=pd.DataFrame(objects),
             frames=pd.concat(frames, ignore_index=True),
+            official=rules.official,
+            sequence_scores=pd.DataFrame.from_dict(per_sequence, orient="index"),
+            columns=tuple(column for spec in through for column in spec.columns),
+            tables=rules.files(rows, overall),
             warnings=_warnings(rules, results, overall),
         )
 
@@ -90,16 +127,15 @@ class Evaluation:
 
     @property
     def sequences(self) -> pd.DataFrame:
-        """Index sequence; `J&F`, `J`, `J-Recall`, `J-Decay`, `F`, ...: mean over its objects."""
+        """Index sequence; `J&F`, `J`, `J-Recall`, `J-Decay`, `F`, ...: mean over its objects. What
+        sequence metrics found for the whole sequence comes last."""
         scores = self.objects.drop(columns="object").groupby("sequence", sort=False)
         table = scores.mean(numeric_only=True).drop(columns="unseen", errors="ignore")
         table.insert(0, "J&F-Mean", (table["J-Mean"] + table["F-Mean"]) / 2)
-        return table.rename(columns=lambda name: name.removesuffix("-Mean"))
-
-    @property
-    def official(self) -> bool:
-        """Whether an official program defines the protocol."""
-        return find_protocol(self.protocol).official
+        table = table.rename(columns=lambda name: name.removesuffix("-Mean"))
+        for name in self.sequence_scores:
+            table[name] = self.sequence_scores[name].reindex(table.index)
+        return table
 
     def files(self) -> dict[str, str]:
         """File name -> text of everything that `write` writes."""
@@ -115,14 +151,19 @@ class Evaluation:
             "whole": self.whole,
             "warnings": self.warnings,
             "global": _plain(self.global_scores),
+            "intervals": {name: list(bounds) for name, bounds in self.intervals.items()},
+            "columns": [asdict(column) for column in self.columns],
             "objects": [_plain(row) for row in rows],
             "per_sequence": {
                 str(name): _plain(row.to_dict()) for name, row in self.sequences.iterrows()
             },
+            "sequence_metrics": list(map(str, self.sequence_scores)),
+            "tables": sorted(self.tables),
         }
+        frames = self.frames.astype({"annotated": int, "predicted": int})
         return {
-            **find_protocol(self.protocol).files(rows, self.global_scores),
-            _FRAMES: self.frames.to_csv(index=False, lineterminator="\n"),
+            **self.tables,
+            _FRAMES: frames.to_csv(index=False, lineterminator="\n"),
             _SCORES: json.dumps(document, indent=1, allow_nan=False) + "\n",
         }
 
@@ -148,14 +189,24 @@ class Evaluation:
             document = json.loads(path.read_text(encoding="utf-8"))
             if document["format"] != FORMAT:
                 raise ValueError(f"its format is {document['format']}, this program reads {FORMAT}")
-            find_protocol(document["protocol"])
             objects = pd.DataFrame(document["objects"])
             for name in set(objects.columns) - {*_KEYS, "unseen", "name"}:
                 objects[name] = objects[name].astype(float)
+            bounds = document["intervals"].items()
+            per_sequence = document["per_sequence"]
+            of_sequences = {
+                name: {key: row[key] for key in document["sequence_metrics"]}
+                for name, row in per_sequence.items()
+            }
             path = folder / _FRAMES
             frames = pd.read_csv(path, dtype=str)  # pandas' own parser may lose the last bit
             for name in frames.columns.drop(["sequence", "frame"]):
-                frames[name] = frames[name].astype(int if name == "object" else float)
+                frames[name] = frames[name].astype(_KINDS.get(name, float))
+            frames = frames.astype({"annotated": bool, "predicted": bool})
+            tables = {
+                name: (folder / Path(name).name).read_text(encoding="utf-8")
+                for name in document["tables"]
+            }
             return cls(
                 protocol=document["protocol"],
                 dataset=document["dataset"],
@@ -165,6 +216,11 @@ class Evaluation:
                 },
                 objects=objects,
                 frames=frames,
+                official=bool(document["official"]),
+                intervals={name: (low, high) for name, (low, high) in bounds},
+                sequence_scores=pd.DataFrame.from_dict(of_sequences, orient="index").astype(float),
+                columns=tuple(Column(**column) for column in document["columns"]),
+                tables=tables,
                 warnings=list(document["warnings"]),
                 missing=list(document["missing"]),
                 whole=int(document.get("whole", 0)),
@@ -182,8 +238,17 @@ class Evaluation:
 
 def clear(folder: Path) -> None:
     """Remove the files of an earlier evaluation from `folder`, nothing else."""
-    for name in _FILES:
+    for name in (*_own_tables(folder), *_FILES):
         (folder / name).unlink(missing_ok=True)
+
+
+def _own_tables(folder: Path) -> list[str]:
+    """Names of the tables that a protocol wrote beside `scores.json`."""
+    try:
+        names = json.loads((folder / _SCORES).read_text(encoding="utf-8"))["tables"]
+        return [Path(str(name)).name for name in names]
+    except (OSError, ValueError, KeyError, TypeError):
+        return []
 
 
 def _warnings(
