@@ -136,7 +136,7 @@ def metatrain(
     """Meta-train from the weights `parent`; returns the file with the best state.
 
     Args:
-        level: of the learning rates; None goes on with those of `parent`.
+        level: of the learning rates; None keeps those of `parent` and trains them further.
         rate: every learning rate at the start; None searches the best single one.
         rates: weights whose learning rates to start from instead of all these.
 
