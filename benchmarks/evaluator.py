@@ -30,6 +30,7 @@ from vosbench.datasets.png import read_png_labels
 from vosbench.datasets.reading import davis_palette
 from vosbench.evaluation import evaluate
 from vosbench.evaluation.score import score_sequence
+from vosbench.metrics.protocols import find_protocol
 
 HEIGHT, WIDTH = 480, 854
 #: The official program, davis2017-evaluation, takes about 25 ms per object and frame of this size;
@@ -118,7 +119,7 @@ def peer(data: Dataset) -> dict[str, tuple[float, float]]:
 
 def ours(data: Dataset) -> None:
     for sequence in data.sequences:
-        score_sequence(sequence, [data.root / "pred"], "davis2017")
+        score_sequence(sequence, [data.root / "pred"], find_protocol("davis2017"))
 
 
 def cpu(run: Callable[[Dataset], object], data: Dataset) -> float:

@@ -18,6 +18,7 @@ from vosbench.datasets.png import read_png_labels
 from vosbench.errors import EvaluationError
 from vosbench.evaluation import Evaluation, evaluate
 from vosbench.metrics import statistics
+from vosbench.plugins import Plugins
 
 GOLDEN = Path(__file__).parent.parent / "golden"
 CASES = sorted(path.name for path in (GOLDEN / "sequences").iterdir())
@@ -240,6 +241,59 @@ def _renamed(protocol: str, masks: Path, **cases: str) -> Dataset:
         sequences.append(replace(source, name=name))
         (masks / name).symlink_to(folder / "pred" / source.name)
     return Dataset(name="golden", root=masks, sequences=tuple(sequences), protocol=protocol)
+
+
+VOST = json.loads((GOLDEN / "vost" / "expected.json").read_text())
+
+
+@pytest.fixture(scope="session")
+def unpacked(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Further golden masks, of VOST and MOSEv2."""
+    folder = tmp_path_factory.mktemp("golden")
+    for name in ("vost", "mosev2_sequences"):
+        with zipfile.ZipFile(GOLDEN / name / "masks.zip") as archive:
+            archive.extractall(folder / name)
+    return folder
+
+
+@pytest.mark.parametrize("name", [name for name, want in VOST.items() if want["exit"] == 0])
+def test_vost(unpacked: Path, name: str) -> None:
+    want = VOST[name]
+    own = want["from"] == "own"
+    folder = unpacked / "vost" / "cases" / name if own else GOLDEN / "sequences" / name
+    metric = Plugins(entry_points=False).sequence_metrics["last-quarter"]
+    dataset = open_folder(folder / "gt", "vost")
+    evaluation = evaluate(dataset, folder / "pred", metrics=[metric])
+    files = evaluation.files()
+    assert files["global_results-val.csv"] == want["global_csv"]
+    assert files["per-sequence_results-val.csv"] == want["per_sequence_csv"]
+    for row in evaluation.objects.to_dict("records"):
+        official = want["objects"][f"{row['sequence']}_{row['object']}"]
+        for measure in ("J", "J_last"):
+            mine = [row[f"{measure}-{name}"] for name in ("Mean", "Recall", "Decay")]
+            assert mine == pytest.approx(official[measure], abs=1e-15)
+        assert row["J-last"] == row["J_last-Mean"]
+    scores = evaluation.global_scores
+    assert scores["J-last-Decay"] == pytest.approx(scores["J_last-Decay"], abs=1e-15)
+
+
+def test_mosev2_with_absences_at_either_end_and_several_returns(unpacked: Path) -> None:
+    folder = unpacked / "mosev2_sequences"
+    want = json.loads((GOLDEN / "mosev2_sequences" / "expected.json").read_text())
+    videos = json.loads((GOLDEN / "mosev2_sequences" / "meta.json").read_text())["videos"]
+    dataset = open_folder(folder / "gt", "mosev2")
+    sequences = tuple(
+        replace(v, objects={int(obj): 0 for obj in videos[v.name]["objects"]})
+        for v in dataset.sequences
+    )
+    evaluation = evaluate(replace(dataset, sequences=sequences), folder / "pred")
+    files = evaluation.files()
+    assert files["scores.txt"].strip() == want["scores_txt"].strip()
+    assert json.loads(files["metrics.json"]) == want["metrics"]
+    for row in evaluation.objects.to_dict("records"):
+        for name, value in want["full"][f"{row['sequence']}_{row['object']}"].items():
+            mine = row.get(name, row.get(f"{name}-Mean"))
+            assert math.isnan(mine) if value is None else mine == pytest.approx(value, abs=1e-15)
 
 
 def test_evaluation_is_read_back_float_for_float(tmp_path: Path) -> None:

@@ -52,7 +52,7 @@ class Shape:
         area, length: pixels set in each.
     """
 
-    __slots__ = ("_near", "area", "boundary", "length", "mask")
+    __slots__ = ("_near", "_rims", "area", "boundary", "length", "mask")
 
     def __init__(self, mask: NDArray[Any]) -> None:
         self.mask = pack(mask)
@@ -60,12 +60,20 @@ class Shape:
         self.area = self.mask.count()
         self.length = self.boundary.count()
         self._near: dict[float, PackedMask] = {}
+        self._rims: dict[int, PackedMask] = {}
 
     def near(self, radius: float) -> PackedMask:
         """Pixels within `radius` of the outline."""
         if radius not in self._near:
             self._near[radius] = self.boundary.dilated(disk(radius))
         return self._near[radius]
+
+    def rim(self, depth: int) -> PackedMask:
+        """Pixels of the mask within `depth` steps, diagonal ones too, of what is outside of it;
+        the frame's border counts as such."""
+        if depth not in self._rims:
+            self._rims[depth] = self.mask.without(self.mask.eroded(depth))
+        return self._rims[depth]
 
     def overlap(self, other: Shape) -> tuple[int, int]:
         """(intersection, union) of the two masks in pixels."""

@@ -115,6 +115,42 @@ class PackedMask:
                 np.bitwise_or(target, moved, out=target)
         return PackedMask(self.shape, source.top, source.left, out)
 
+    def eroded(self, reach: int) -> PackedMask:
+        """Pixels of which the whole square of 2 `reach` + 1 pixels around them is set, where all
+        outside of the frame is not."""
+        if self.bits.shape[1] <= 2 * reach:
+            return PackedMask(self.shape, self.top, self.left, np.zeros_like(self.bits))
+        bits, length = self.bits, 1  # bits: pixels that begin a run of `length` set ones
+        while length <= 2 * reach:
+            step = min(length, 2 * reach + 1 - length)
+            bits = bits & _shift(bits, step)
+            length += step
+        bits, length = _shift(bits, -reach), 1
+        while length <= 2 * reach:
+            step = min(length, 2 * reach + 1 - length)
+            below = np.zeros_like(bits)
+            below[:, :-step] = bits[:, step:]
+            bits = bits & below
+            length += step
+        out = np.zeros_like(bits)
+        out[:, reach:] = bits[:, : bits.shape[1] - reach]
+        return PackedMask(self.shape, self.top, self.left, out)
+
+    def without(self, part: PackedMask) -> PackedMask:
+        """This mask less `part`, which has the same rectangle."""
+        return PackedMask(self.shape, self.top, self.left, self.bits & ~part.bits)
+
+    def unpacked(self) -> NDArray[np.bool_]:
+        """The mask as bool (H, W)."""
+        height, width = self.shape
+        out = np.zeros((height, -(-width // _WORD) * _WORD), np.bool_)
+        if self.bits.size:
+            words = np.ascontiguousarray(self.bits.T).astype("<u8")
+            pixels = np.unpackbits(words.view(np.uint8), axis=1, bitorder="little")
+            rows = slice(self.top, self.top + self.bits.shape[1])
+            out[rows, self.left * _WORD : self.left * _WORD + pixels.shape[1]] = pixels
+        return out[:, :width]
+
     def _window(self, left: int, right: int, top: int, bottom: int) -> Bits:
         """The part of `bits` for these word columns and rows of the frame."""
         window: Bits = self.bits[

@@ -65,10 +65,11 @@ class Track:
         """Intersection over union in each frame (N,); 1 where both masks are empty."""
         return intersection_over_union(self.common, self.annotated, self.predicted)
 
-    def scored(self, measure: str) -> Floats:
-        """The protocol's values of `measure` in the frames that it scores, in order."""
-        values = self.values[measure]
-        return values[~np.isnan(values)]
+    @cached_property
+    def scored(self) -> NDArray[np.bool_]:
+        """Which frames the protocol scores (N,)."""
+        values = self.values.get("J")
+        return np.zeros(len(self), np.bool_) if values is None else ~np.isnan(values)
 
 
 @dataclass(kw_only=True)
@@ -92,8 +93,8 @@ class SequenceTracks:
     @cached_property
     def crossings(self) -> Counts:
         """Pixels in common of annotation i and prediction j in each frame, (N, K, K), where i and
-        j number `tracks` in their order."""
-        tracks = list(self.tracks.values())
+        j number `tracks`, then `others`, in their order."""
+        tracks = [*self.tracks.values(), *self.others.values()]
         out = np.zeros((len(self.frames), len(tracks), len(tracks)), dtype=np.int64)
         for i, track in enumerate(tracks):
             out[:, i, i] = track.common

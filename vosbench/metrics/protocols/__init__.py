@@ -12,6 +12,7 @@ from vosbench.metrics.protocols.davis import Davis2016, Davis2017
 from vosbench.metrics.protocols.mosev2 import MoseV2
 from vosbench.metrics.protocols.sav import Sav
 from vosbench.metrics.protocols.seen_unseen import Lvos, YouTubeVos
+from vosbench.metrics.protocols.vost import Vost
 from vosbench.plugins import PROTOCOLS_OF_PLUGINS
 
 __all__ = ["PROTOCOLS", "ObjectScores", "Protocol", "Row", "find_protocol", "mean_of"]
@@ -19,7 +20,7 @@ __all__ = ["PROTOCOLS", "ObjectScores", "Protocol", "Row", "find_protocol", "mea
 #: Those in the box, by name.
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
-    for protocol in (Davis2016(), Davis2017(), YouTubeVos(), Lvos(), MoseV2(), Sav())
+    for protocol in (Davis2016(), Davis2017(), YouTubeVos(), Lvos(), MoseV2(), Sav(), Vost())
 }
 
 
