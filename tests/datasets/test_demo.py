@@ -26,7 +26,7 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
 
 
 def test_what_is_in_it(rendered: Dataset) -> None:
-    assert (rendered.name, rendered.protocol, len(rendered.sequences)) == ("demo", "davis2017", 6)
+    assert (rendered.name, rendered.protocol, len(rendered.sequences)) == ("demo", "objects", 6)
     assert all(len(s) == len(s.annotations) for s in rendered.sequences)
     assert all(s.size == (HEIGHT, WIDTH) for s in rendered.sequences)
     assert verify(list(rendered.sequences)) == []

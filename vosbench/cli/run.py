@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +12,7 @@ from click.shell_completion import CompletionItem
 from vosbench.cli.options import (
     data_root_option,
     json_option,
+    list_option,
     load_plugins,
     plugin_options,
     results_option,
@@ -85,6 +87,12 @@ def _complete(kind: str) -> Any:
 @click.option(
     "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
 )
+@list_option
+@click.option(
+    "--protocol",
+    metavar="NAME",
+    help="Score by this protocol instead of the dataset's own, see `vosbench evaluate`.",
+)
 @click.option("--fresh", is_flag=True, help="Discard what these runs have and start again.")
 @click.option(
     "--timeout",
@@ -117,6 +125,7 @@ def run(
     options: tuple[str, ...],
     sequences: tuple[str, ...],
     limit: int | None,
+    protocol: str | None,
     results: Path,
     data_root: tuple[Path, ...],
     no_evaluate: bool,
@@ -143,6 +152,11 @@ def run(
     given = options_of(specs, options)
     roots = data_roots(data_root)
     opened = [open_dataset(name, plugins, roots) for name in dict.fromkeys(datasets)]
+    if protocol is not None:
+        from vosbench.metrics.protocols import find_protocol
+
+        rules = find_protocol(protocol)
+        opened = [replace(dataset, protocol=rules.name) for dataset in opened]
     parts = [select(dataset, sequences, limit) for dataset in opened]
 
     outcomes: list[_Outcome] = []
@@ -191,7 +205,11 @@ class _Outcome:
             return
         done = tuple(self.run.done())
         if not dataset.annotated:
-            self.note = "no annotations here: `vosbench pack` prepares the submission"
+            self.note = (
+                "no annotations here: `vosbench pack` prepares the submission"
+                if dataset.withheld
+                else "no masks besides the first ones: nothing to score"
+            )
         elif done:
             evaluation = evaluate(select(dataset, done), self.run.masks, jobs=jobs)
             evaluation.write(self.run.scores)

@@ -31,8 +31,10 @@ class VideoSequence:
         objects: object id -> index of the frame in which its mask is given to the tracker.
         binary: annotations are 0 / non-zero (DAVIS-2016): everything non-zero is object 1.
         output: indices of the frames whose masks belong into a submission; all if empty.
+        layers: frame index -> object id -> file, where every object has masks of its own, which
+            may overlap (SA-V); `annotations` then names one of them. Empty for label maps.
         meta: facts of the official metadata that protocols need, e.g. `unseen` object ids
-            (YouTube-VOS, LVOS).
+            (YouTube-VOS, LVOS), `object_names` (SA-V: object id -> name of its folder).
     """
 
     name: str
@@ -41,6 +43,7 @@ class VideoSequence:
     objects: Mapping[int, int]
     binary: bool = False
     output: tuple[int, ...] = ()
+    layers: Mapping[int, Mapping[int, Path]] = field(default_factory=dict)
     meta: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
@@ -63,23 +66,31 @@ class VideoSequence:
 
     def labels(self, index: int) -> LabelMap | None:
         """The annotation of frame `index` (H, W) uint8 with void as 255, or None without one.
+        Where objects overlap the smallest id is shown.
 
         Raises:
             DatasetError: the file is broken or its values are no label map.
         """
+        from vosbench.datasets.masks import read_layers
         from vosbench.datasets.reading import read_labels
 
+        if index in self.layers:
+            return read_layers(self.layers[index]).label_map()
         path = self.annotations.get(index)
         return None if path is None else read_labels(path, binary=self.binary)
 
     def targets(self, index: int) -> dict[int, Mask]:
         """The masks that the protocol gives away in frame `index`: those of the objects that
         start there, id -> bool (H, W). An id that DAVIS counts without showing it is left out."""
+        from vosbench.datasets.masks import read_layers
+
         starting = [obj for obj, start in self.objects.items() if start == index]
-        labels = self.labels(index) if starting else None
-        if labels is None:
-            return {}
-        masks = {obj: labels == obj for obj in starting}
+        if starting and index in self.layers:
+            layers = read_layers(self.layers[index])
+            masks = {obj: layers.of(obj) != 0 for obj in starting}
+        else:
+            labels = self.labels(index) if starting else None
+            masks = {} if labels is None else {obj: labels == obj for obj in starting}
         return {obj: mask for obj, mask in masks.items() if mask.any()}
 
 
@@ -91,11 +102,12 @@ class Dataset:
         name: what users type; for folders, the folder's name.
         root: folder on disk.
         sequences: in the dataset's own order.
-        protocol: default evaluation protocol: "davis2016", "davis2017", "ytvos", "lvos",
-            "mosev2" or "sav".
+        protocol: default evaluation protocol, see `vosbench.metrics.protocols`.
         annotated: whether later frames have annotations, i.e. whether it can be scored here.
         source: absolute path of the folder if it was opened by its path, "" if by its name.
         whole: number of sequences of the whole dataset if these are a part of it, else 0.
+        withheld: whether an evaluation server keeps those that are not here.
+        doubts: what looks odd about its files, one sentence each.
     """
 
     name: str
@@ -103,6 +115,8 @@ class Dataset:
     sequences: tuple[VideoSequence, ...]
     protocol: str
     annotated: bool = True
+    withheld: bool = False
+    doubts: tuple[str, ...] = ()
     source: str = ""
     whole: int = 0
 
@@ -167,6 +181,8 @@ class DatasetSpec:
             DatasetError.
         locate: called with each data root in turn; the dataset's folder there, or None. Quick:
             a dataset that is rendered (demo) names the folder and renders it when it is loaded.
+        recognise: called with a folder that is given by its path; whether it is this dataset, by
+            its name and files. None if it cannot be told from any folder in DAVIS layout.
         protocol: default evaluation protocol.
         count: number of sequences, 0 if unknown before it is opened.
         homepage: where it comes from.
@@ -180,6 +196,7 @@ class DatasetSpec:
     load: Callable[[Path], Dataset]
     locate: Callable[[Path], Path | None]
     protocol: str
+    recognise: Callable[[Path], bool] | None = None
     count: int = 0
     homepage: str = ""
     licence: str = ""
@@ -223,6 +240,10 @@ def _add_sequence(digest: hashlib._Hash, sequence: VideoSequence) -> None:
         "binary": sequence.binary,
         "output": sequence.output,
     }
+    files = [path for _, path in sorted(sequence.annotations.items())]
+    if sequence.layers:
+        facts["layers"] = [[index, *sorted(of)] for index, of in sorted(sequence.layers.items())]
+        files = [of[obj] for _, of in sorted(sequence.layers.items()) for obj in sorted(of)]
     digest.update(json.dumps(facts, sort_keys=True).encode())
-    for _, path in sorted(sequence.annotations.items()):
+    for path in files:
         digest.update(hashlib.sha256(path.read_bytes()).digest())

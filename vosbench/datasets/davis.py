@@ -12,12 +12,8 @@ from functools import partial
 from pathlib import Path
 
 from vosbench.datasets.base import Archive, Dataset, DatasetSpec
-from vosbench.datasets.layout import (
-    find_layouts,
-    list_folders,
-    read_sequences,
-    resolution_folder,
-)
+from vosbench.datasets.layout import find_layouts, read_sequences, resolution_folder
+from vosbench.datasets.listing import list_folders
 
 _TRAIN_16 = """
 bear bmx-bumps boat breakdance-flare bus car-turn dance-jump dog-agility drift-turn elephant
@@ -124,6 +120,7 @@ def load(name: str, root: Path) -> Dataset:
         sequences=sequences,
         protocol=f"davis{year}",
         annotated=name != "davis17-test-dev",
+        withheld=name == "davis17-test-dev",
     )
 
 

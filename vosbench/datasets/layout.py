@@ -11,13 +11,22 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vosbench.datasets.base import VideoSequence
+from vosbench.datasets.listing import (
+    IMAGE_SUFFIXES,
+    VIDEO_SUFFIXES,
+    list_files,
+    list_folders,
+    natural_key,
+)
 from vosbench.errors import DatasetError
 
-IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png"})
+if TYPE_CHECKING:
+    from vosbench.datasets.masks import MaskFiles
 
 
 class BrokenSequencesError(DatasetError):
@@ -41,41 +50,54 @@ class BrokenSequencesError(DatasetError):
 RESOLUTIONS = ("480p", "Full-Resolution", "1080p")
 
 
-def list_files(folder: Path, suffixes: Iterable[str]) -> tuple[Path, ...]:
-    """Files of `folder` with one of `suffixes`, in frame order: by number where all names are
-    numbers, else by name. Hidden files (of file managers and interrupted writers) do not count."""
-    wanted = frozenset(suffixes)
-    try:
-        names = [entry.name for entry in os.scandir(folder)]
-    except OSError as error:
-        raise DatasetError(f"{folder} cannot be listed: {error.strerror}") from None
-    paths = [
-        folder / n for n in names if not n.startswith(".") and Path(n).suffix.lower() in wanted
-    ]
-    if all(path.stem.isdecimal() for path in paths):
-        return tuple(sorted(paths, key=lambda path: (int(path.stem), path.name)))
-    return tuple(sorted(paths))
-
-
-def list_folders(folder: Path) -> tuple[str, ...]:
-    """Names of the folders in `folder`, sorted; none if it is not there."""
-    if not folder.is_dir():
-        return ()
-    return tuple(
-        sorted(e.name for e in os.scandir(folder) if e.is_dir() and not e.name.startswith("."))
-    )
-
-
 def resolution_folder(folder: Path) -> Path | None:
-    """The folder that holds the sequences' folders: `folder` itself or `folder/<resolution>`;
-    None if there is neither."""
+    """The folder that holds the sequences: `folder` itself or `folder/<resolution>`; None if there
+    is neither."""
+    found = sequence_folders(folder)
+    return found[0] if found else None
+
+
+def sequence_folders(folder: Path) -> list[Path]:
+    """What may be the folder that holds the sequences, best first: known resolutions, `folder`
+    itself where its folders hold frames, and other folders in it whose folders do."""
     children = list_folders(folder)
-    ranked = [*(name for name in RESOLUTIONS if name in children)]
-    ranked += [name for name in children if name not in RESOLUTIONS]
-    for name in ranked:
-        if list_folders(folder / name):
-            return folder / name
-    return folder if children else None
+    found = [folder / n for n in RESOLUTIONS if n in children and _any_sequence(folder / n)]
+    if not found and (any(holds_frames(folder / n) for n in children) or list_videos(folder)):
+        found = [folder]
+    if not found:
+        others = (folder / name for name in children if name not in RESOLUTIONS)
+        found = [path for path in others if _any_sequence(path)]
+    return found or ([folder] if children else [])
+
+
+def holds_frames(folder: Path) -> bool:
+    """Whether images, or one video, lie directly in `folder`."""
+    return _any_file(folder, IMAGE_SUFFIXES) or len(list_videos(folder)) == 1
+
+
+def list_videos(folder: Path) -> dict[str, Path]:
+    """Video files in `folder` by their names without suffix; none if it is not there."""
+    paths = list_files(folder, VIDEO_SUFFIXES) if _any_file(folder, VIDEO_SUFFIXES) else ()
+    return {path.stem: path for path in paths}
+
+
+def list_sequences(folder: Path) -> tuple[str, ...]:
+    """Names of the sequences in `folder`: folders, and video files."""
+    return tuple(sorted({*list_folders(folder), *list_videos(folder)}))
+
+
+def _any_sequence(folder: Path) -> bool:
+    return bool(list_folders(folder) or list_videos(folder))
+
+
+def _any_file(folder: Path, suffixes: frozenset[str]) -> bool:
+    if not folder.is_dir():
+        return False
+    with os.scandir(folder) as entries:
+        return any(
+            Path(entry.name).suffix.lower() in suffixes and not entry.name.startswith(".")
+            for entry in entries
+        )
 
 
 def find_layouts(root: Path, on_the_way: re.Pattern[str], depth: int = 3) -> Iterator[Path]:
@@ -100,33 +122,10 @@ def read_meta(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
-        videos = json.loads(path.read_text(encoding="utf-8"))["videos"]
+        videos = json.loads(path.read_bytes())["videos"]
         return {str(name): dict(entry) for name, entry in videos.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{path} is no metadata of videos: {error!r}") from None
-
-
-def read_list(path: Path) -> tuple[str, ...]:
-    """Sequence names of an ImageSets file: one a line, or DAVIS-2016's pairs of frame files.
-
-    Raises:
-        DatasetError: the file is unreadable, or a name would leave the dataset's folder.
-    """
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, UnicodeDecodeError) as error:
-        raise DatasetError(f"{path} cannot be read as a list of sequences: {error}") from None
-    names: dict[str, None] = {}
-    for line in lines:
-        if not line.strip():
-            continue
-        entry = line.split()[0]
-        if entry.startswith("/JPEGImages/"):  # DAVIS-2016: /JPEGImages/480p/bear/00000.jpg ...
-            entry = entry.split("/")[-2]
-        if entry in (".", "..") or "/" in entry or "\\" in entry:
-            raise DatasetError(f"{path}: {entry!r} is no sequence name")
-        names[entry] = None
-    return tuple(names)
 
 
 def read_sequence(
@@ -138,10 +137,12 @@ def read_sequence(
     given: Mapping[int, str] | None = None,
     late: bool = False,
 ) -> VideoSequence:
-    """The sequence `name` from the folders `images/name` and `annotations/name`.
+    """The sequence `name` from the folder or video `images/name` and the folder
+    `annotations/name`, which holds label maps or one folder of masks for each object.
 
     Args:
-        binary: see `Sequence`; None decides by the first mask: 0 and 255 alone are binary.
+        binary: see `VideoSequence`; None decides by the masks, which then also name the objects:
+            0 and 255 alone are binary.
         given: object id -> name of the frame whose mask gives it away, where metadata say so;
             without, or where there is no such mask, the masks are asked.
         late: look through all masks for objects that appear later; else the first non-empty mask
@@ -150,31 +151,71 @@ def read_sequence(
     Raises:
         DatasetError: no frames, no annotation, or a broken file.
     """
-    frames = list_files(images / name, IMAGE_SUFFIXES)
-    if not frames:
-        raise DatasetError(f"{images / name} holds no frames")
-    index = {path.stem: i for i, path in enumerate(frames)}
-    if len(index) < len(frames):
-        raise DatasetError(f"{images / name} holds two images of one frame")
-    found: dict[int, Path] = {}
-    if (annotations / name).is_dir():
-        masks = list_files(annotations / name, (".png",))
-        found = {index[path.stem]: path for path in masks if path.stem in index}
-    if not found:
+    from vosbench.datasets.masks import MaskFiles, find_masks
+
+    frames = _list_frames(images, name)
+    names = [path.stem for path in frames]
+    found = MaskFiles(annotations / name)
+    if found.folder.is_dir():
+        found = find_masks(found.folder, names)
+    if not len(found):
         raise DatasetError(
             f"{annotations / name} holds no mask of any frame of {images / name}",
             "Every sequence needs the mask of the frame in which its objects start.",
         )
+    if found.layers:
+        return _with_layers(name, frames, found)
+    masks = dict(sorted(found.labels.items()))
     if binary is None:
-        binary = _is_binary(found)
+        return _by_its_masks(name, frames, masks)
+    index = {stem: i for i, stem in enumerate(names)}
     known = {obj: index.get(frame, -1) for obj, frame in (given or {}).items()}
-    if known and all(start in found for start in known.values()):
+    if known and all(start in masks for start in known.values()):
         starts = dict(sorted(known.items()))
     else:
-        starts = find_objects(found, binary=binary, late=late)
+        starts = find_objects(masks, binary=binary, late=late)
     if not starts:
         raise DatasetError(f"all masks in {annotations / name} are empty: there is no object")
-    return VideoSequence(name=name, frames=frames, annotations=found, objects=starts, binary=binary)
+    return VideoSequence(name=name, frames=frames, annotations=masks, objects=starts, binary=binary)
+
+
+def _list_frames(images: Path, name: str) -> tuple[Path, ...]:
+    from vosbench.datasets.videos import extract_frames
+
+    folder = images / name
+    if not folder.is_dir() and name in (videos := list_videos(images)):
+        folder = extract_frames(videos[name])
+    frames = list_files(folder, IMAGE_SUFFIXES)
+    if not frames and len(inside := list_videos(folder)) == 1:
+        frames = list_files(extract_frames(*inside.values()), IMAGE_SUFFIXES)
+    if not frames:
+        raise DatasetError(f"{folder} holds no frames")
+    for one, two in pairwise(frames):
+        if natural_key(one.stem) == natural_key(two.stem):
+            raise DatasetError(f"{folder} holds two images of one frame: {one.name}, {two.name}")
+    return frames
+
+
+def _with_layers(name: str, frames: tuple[Path, ...], found: MaskFiles) -> VideoSequence:
+    """A sequence whose objects have masks of their own; each starts in its first that is not
+    empty."""
+    from vosbench.datasets.png import read_png_labels
+
+    starts: dict[int, int] = {}
+    for index, files in found.layers.items():
+        for obj in files.keys() - starts:
+            if read_png_labels(files[obj]).any():
+                starts[obj] = index
+    if not starts:
+        raise DatasetError(f"all masks in {found.folder} are empty: there is no object")
+    return VideoSequence(
+        name=name,
+        frames=frames,
+        annotations={index: next(iter(files.values())) for index, files in found.layers.items()},
+        objects=dict(sorted(starts.items())),
+        layers=found.layers,
+        meta={"object_names": dict(found.names)},
+    )
 
 
 def read_sequences(
@@ -208,36 +249,61 @@ def read_sequences(
     return tuple(sequences)
 
 
+def _by_its_masks(name: str, frames: tuple[Path, ...], masks: Mapping[int, Path]) -> VideoSequence:
+    """A sequence of which its masks say everything: one object as 0/255, or the ids that occur,
+    each from its first mask on. `meta["void"]` is the first mask with void pixels."""
+    from vosbench.datasets.reading import read_labels
+    from vosbench.datasets.values import grey_levels, values_of
+    from vosbench.types import VOID
+
+    shown: dict[int, set[int]] = {}
+    for index, path in masks.items():
+        labels = read_labels(path)
+        values = values_of(labels)
+        if levels := grey_levels(labels, values):
+            raise DatasetError(
+                f"{path} holds {levels} grey levels that change from pixel to pixel: a smoothed "
+                "mask or probabilities, not object ids",
+                "Save masks with one value for each object, resized to the nearest neighbour.",
+            )
+        if values:
+            shown[index] = values
+    if not shown:
+        raise DatasetError(f"all masks of {name} are empty: there is no object")
+    start, first = next(iter(shown.items()))
+    if first == {VOID} and all(values in ({VOID}, {1}) for values in shown.values()):
+        return VideoSequence(
+            name=name, frames=frames, annotations=masks, objects={1: start}, binary=True
+        )
+    starts: dict[int, int] = {}
+    for index, values in shown.items():
+        for obj in sorted(values - {VOID}):
+            starts.setdefault(obj, index)
+    void = [str(masks[index]) for index, values in shown.items() if VOID in values]
+    return VideoSequence(
+        name=name,
+        frames=frames,
+        annotations=masks,
+        objects=dict(sorted(starts.items())),
+        meta={"void": void[0]} if void else {},
+    )
+
+
 def find_objects(annotations: Mapping[int, Path], *, binary: bool, late: bool) -> dict[int, int]:
     """Object id -> index of the frame in which its mask is given, from the masks themselves.
 
     Without `late` these are 1..max of the first mask that is not empty. With `late` every id
     starts at the first mask that shows it. 255 is void and never an object.
     """
-    import numpy as np
-
     from vosbench.datasets.reading import read_labels
+    from vosbench.datasets.values import values_of
     from vosbench.types import VOID
 
     starts: dict[int, int] = {}
     for index in sorted(annotations):
-        counts = np.bincount(read_labels(annotations[index], binary).ravel(), minlength=256)
-        ids = [int(i) for i in np.flatnonzero(counts) if 0 < i < VOID]
+        ids = sorted(values_of(read_labels(annotations[index], binary)) - {VOID})
         if ids and not late:
             return dict.fromkeys(range(1, max(ids) + 1), index)
         for obj in ids:
             starts.setdefault(obj, index)
     return dict(sorted(starts.items()))
-
-
-def _is_binary(annotations: Mapping[int, Path]) -> bool:
-    import numpy as np
-
-    from vosbench.datasets.reading import read_labels
-    from vosbench.types import VOID
-
-    for index in sorted(annotations):
-        values = set(np.unique(read_labels(annotations[index])).tolist())
-        if values != {0}:
-            return values <= {0, VOID}
-    return False

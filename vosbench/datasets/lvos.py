@@ -10,14 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
-from vosbench.datasets.layout import (
-    find_layouts,
-    list_folders,
-    path_below,
-    read_list,
-    read_meta,
-    read_sequences,
-)
+from vosbench.datasets.layout import find_layouts, path_below, read_meta, read_sequences
+from vosbench.datasets.listing import list_folders, read_list
 
 #: Dataset name -> names that the split's folder goes by.
 _SPLITS = {"lvos-val": ("val", "valid"), "lvos-test": ("test",)}
@@ -42,6 +36,7 @@ def specs() -> Iterator[DatasetSpec]:
             summary=f"LVOS {name[5:]}, v1 or v2: long videos, 6 fps",
             load=partial(load, name),
             locate=partial(locate, name),
+            recognise=partial(recognise, name),
             protocol="lvos",
             homepage="https://lingyihongfd.github.io/lvos.github.io/",
             place=f"LVOS/{name[5:]}",
@@ -77,8 +72,24 @@ def load(name: str, root: Path) -> Dataset:
         _with_meta(s, ranges.get(s.name, {}), unseen=s.name in unseen) for s in sequences
     )
     return Dataset(
-        name=name, root=root, sequences=sequences, protocol="lvos", annotated=name == "lvos-val"
+        name=name,
+        root=root,
+        sequences=sequences,
+        protocol="lvos",
+        annotated=name == "lvos-val",
+        withheld=name == "lvos-test",
     )
+
+
+def recognise(name: str, root: Path) -> bool:
+    """Whether the folder `root` is the split `name`: called like it, with metadata that give each
+    object's range of frames, or below a folder named after LVOS."""
+    path = root.absolute()
+    if path.name not in _SPLITS[name] or not (root / "JPEGImages").is_dir():
+        return False
+    if any(_FAMILY.search(part) for part in path.parts[-4:-1]):
+        return True
+    return any(_ranges(entry) for entry in _meta(root).values())
 
 
 def locate(name: str, root: Path) -> Path | None:

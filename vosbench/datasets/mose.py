@@ -8,7 +8,8 @@ from functools import partial
 from pathlib import Path
 
 from vosbench.datasets.base import Dataset, DatasetSpec
-from vosbench.datasets.layout import find_layouts, list_folders, path_below, read_sequences
+from vosbench.datasets.layout import find_layouts, path_below, read_sequences
+from vosbench.datasets.listing import list_folders
 
 #: Dataset name -> (folder of the split, is it MOSEv2, sequences or 0).
 _SPLITS = {
@@ -31,6 +32,7 @@ def specs() -> Iterator[DatasetSpec]:
             count=count,
             load=partial(load, name),
             locate=partial(locate, name),
+            recognise=partial(recognise, name),
             protocol="mosev2" if second else "davis2017",
             homepage="https://mose.video" if second else "https://henghuiding.github.io/MOSE/",
             place=f"MOSE{'v2' if second else ''}/{folder}",
@@ -56,6 +58,21 @@ def load(name: str, root: Path) -> Dataset:
         sequences=sequences,
         protocol="mosev2" if second else "davis2017",
         annotated=name.endswith("train"),
+        withheld=name.endswith("valid"),
+    )
+
+
+def recognise(name: str, root: Path) -> bool:
+    """Whether the folder `root` is the split `name`: called like it, below a folder named after
+    MOSE."""
+    folder, second, _ = _SPLITS[name]
+    path = root.absolute()
+    above = "/".join(path.parts[-3:-1])
+    return (
+        path.name == folder
+        and (root / "JPEGImages").is_dir()
+        and bool(_FAMILY.search(above))
+        and bool(_SECOND.search(above)) == second
     )
 
 

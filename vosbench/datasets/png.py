@@ -12,6 +12,7 @@ import zlib
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
 from vosbench.errors import DatasetError
@@ -27,11 +28,24 @@ _HEADER = struct.Struct(">I4sIIBBBBB")
 _CHUNK = struct.Struct(">I4s")
 _GREY, _PALETTE = 0, 3
 _MAX_PIXELS = 1 << 27
+_STARTS = {
+    b"\xff\xd8": "a JPEG",
+    b"GIF8": "a GIF",
+    b"BM": "a BMP",
+    b"II*\0": "a TIFF",
+    b"MM\0*": "a TIFF",
+    b"RIFF": "a WebP or AVI",
+    b"PK": "a zip or npz archive",
+    b"\x93NUMPY": "a NumPy array",
+    b"version https://git-lfs": "a pointer of Git LFS",
+    b"<": "a page of HTML or XML",
+}
 
 
 def read_png_labels(path: Path) -> LabelMap:
     """The values of a PNG with a palette or in grey, of 1 to 8 bits a pixel, as (H, W) uint8,
-    read-only: palette indices as they are, grey as Pillow reads it (1 bit is 0 and 1).
+    read-only: palette indices as they are, grey as Pillow reads it (1 bit is 0 and 1), also where
+    it is stored as three equal colours or with an opacity that says nothing else.
 
     Raises:
         DatasetError: the file is missing or broken, or its pixels are colours.
@@ -93,19 +107,46 @@ def _zlib_stream(data: bytes) -> bytes:
 
 
 def _by_pillow(data: bytes, path: Path) -> LabelMap:
+    if not data.startswith(_SIGNATURE):
+        raise DatasetError(f"{path} {_what_it_is(data)}")
     try:
         with PillowImage.open(io.BytesIO(data), formats=("PNG",)) as image:
             mode = image.mode
             pixels = np.asarray(image)
     except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError) as error:
-        raise DatasetError(f"{path} cannot be decoded as a PNG: {error}") from None
-    if pixels.ndim != 2:
-        raise DatasetError(
-            f"{path} holds colours (mode {mode}), not object ids",
-            "Save label maps as PNGs with a palette or in grey, one value for each object.",
-        )
+        why = "its header is broken" if "BytesIO" in str(error) else error
+        raise DatasetError(f"{path} cannot be decoded as a PNG: {why}") from None
+    if pixels.ndim == 3:
+        pixels = _grey(pixels, mode, path)
     if pixels.dtype not in (np.uint8, np.bool_) and pixels.size and pixels.max() > 255:
         raise DatasetError(f"{path} has values up to {pixels.max()}; object ids end at 254")
     labels = pixels.astype(np.uint8)
     labels.flags.writeable = False
     return labels
+
+
+def _grey(pixels: NDArray[np.uint8], mode: str, path: Path) -> NDArray[np.uint8]:
+    """The one value that all colours of each pixel (H, W, channels) have."""
+    colours, value = (pixels[..., :-1] if mode.endswith("A") else pixels), pixels[..., 0]
+    if (colours != value[..., None]).any():
+        raise DatasetError(
+            f"{path} holds colours (mode {mode}), not object ids",
+            "Save label maps as PNGs with a palette or in grey, one value for each object.",
+        )
+    opacity = pixels[..., -1] if mode.endswith("A") else value
+    if opacity.size and opacity.min() != opacity.max() and ((opacity > 0) != (value > 0)).any():
+        raise DatasetError(
+            f"{path} has pixels of different opacity (mode {mode}), and they are not its objects",
+            "Save label maps as PNGs with a palette or in grey, without opacity.",
+        )
+    return value
+
+
+def _what_it_is(data: bytes) -> str:
+    """What a file without the signature of PNG holds, for messages."""
+    if not data:
+        return "is empty"
+    for start, name in _STARTS.items():
+        if data.startswith(start):
+            return f"is {name}, not a PNG"
+    return f"is no PNG: it starts with {data[:8]!r}"

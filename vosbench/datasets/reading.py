@@ -1,6 +1,7 @@
 """Images and label maps: file to array and back.
 
-Images are read by OpenCV, label maps by `vosbench.datasets.png`, headers by Pillow.
+JPEGs are read by simplejpeg, which reports damage, other images by OpenCV, label maps by
+`vosbench.datasets.png`, headers by Pillow.
 Every function names the file in its error.
 """
 
@@ -16,12 +17,17 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as PillowImage
-from PIL import UnidentifiedImageError
 
 from vosbench.datasets.png import decode_png_labels, read_png_labels
 from vosbench.errors import DatasetError
 from vosbench.types import Image, LabelMap
+
+try:
+    import simplejpeg
+except ImportError:  # a worker in another environment may lack it
+    simplejpeg = None
 
 _PNG_COLOUR_TYPE = slice(25, 26)
 _PNG_COLOURS = (b"\x02", b"\x04", b"\x06")  # RGB, grey with opacity, RGBA
@@ -29,18 +35,47 @@ _PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8"
 _JPEG_SCAN = b"\xff\xda"
 _JPEG_END = b"\xff\xd9"
+_EXIF_WITHIN = 1 << 17  # bytes: the segment comes first and holds 64 KiB at most
+_TURNS = {
+    2: "mirrored", 3: "turned by 180 degrees", 4: "upside down", 5: "mirrored and turned",
+    6: "turned by 90 degrees", 7: "mirrored and turned", 8: "turned by 270 degrees",
+}  # fmt: skip
 
 
 def read_image(path: Path) -> Image:
-    """The image at `path` as RGB uint8 (H, W, 3), read-only, its stored orientation kept.
+    """The image at `path` as RGB uint8 (H, W, 3), read-only.
 
     Raises:
-        DatasetError: the file is missing, truncated or no image.
+        DatasetError: the file is missing, damaged or no image, or is to be turned before it is
+            shown (an EXIF orientation): masks may have been drawn on either.
     """
     data = _read_bytes(path)
-    # libjpeg fills what is missing with grey and only prints a warning.
-    if data.startswith(_JPEG_START) and data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN):
+    _refuse_turned(data, path)
+    image = _decode_jpeg(data, path) if data.startswith(_JPEG_START) else None
+    if image is None:
+        image = _decode_by_opencv(data, path)
+    image.flags.writeable = False
+    return image
+
+
+def _decode_jpeg(data: bytes, path: Path) -> Image | None:
+    """A JPEG of three colours or grey, every warning of libjpeg an error; None for other kinds."""
+    if data.rfind(_JPEG_END) < data.rfind(_JPEG_SCAN):
         raise DatasetError(f"{path} is cut off: the end of its JPEG data is missing")
+    if simplejpeg is None:
+        return None
+    try:
+        image: Image = simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False)
+    except ValueError as error:
+        if "colorspace" in str(error).lower():  # four colours
+            return None
+        raise DatasetError(
+            f"{path} is damaged: {error}", "Copy or extract this frame again."
+        ) from None
+    return image
+
+
+def _decode_by_opencv(data: bytes, path: Path) -> Image:
     flags = cv2.IMREAD_COLOR | cv2.IMREAD_IGNORE_ORIENTATION
     try:
         bgr = cv2.imdecode(np.frombuffer(data, np.uint8), flags) if data else None
@@ -49,8 +84,24 @@ def read_image(path: Path) -> Image:
     if bgr is None:
         raise DatasetError(f"{path} cannot be decoded as an image ({len(data)} bytes)")
     image: Image = cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)  # type: ignore[assignment]
-    image.flags.writeable = False
     return image
+
+
+def _refuse_turned(data: bytes, path: Path) -> None:
+    if data.find(b"Exif\0\0", 0, _EXIF_WITHIN) < 0 and b"eXIf" not in data[:_EXIF_WITHIN]:
+        return
+    try:
+        with PillowImage.open(io.BytesIO(data)) as image:
+            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    except (OSError, SyntaxError, ValueError):
+        return  # whoever decodes it says what is wrong
+    if orientation in _TURNS:
+        raise DatasetError(
+            f"{path} carries an EXIF orientation ({orientation}: shown {_TURNS[orientation]}), "
+            "and nothing says whether its masks were drawn before or after that",
+            "Turn the pixels and remove the tag, e.g. by `exiftran -ai` or `mogrify -auto-orient`; "
+            "if the masks fit the pixels as stored, remove the tag alone: `exiftool -Orientation=`",
+        )
 
 
 def read_labels(path: Path, binary: bool = False) -> LabelMap:

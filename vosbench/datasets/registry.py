@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import os
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vosbench.datasets.listing import VIDEO_SUFFIXES
 from vosbench.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset, DatasetSpec
     from vosbench.plugins import Plugins
 
+_log = logging.getLogger(__name__)
+
 
 def open_dataset(name: str, plugins: Plugins, roots: tuple[Path, ...]) -> Dataset:
-    """The dataset called `name`, or the one in the folder `name` in DAVIS layout.
+    """The dataset called `name`, or the one in the folder `name`: a known dataset, recognised by
+    its files, or a folder in DAVIS layout. What looks odd about a folder is logged.
 
     A registered name wins over a folder of the same name; `./name` is always the folder.
 
@@ -33,12 +38,37 @@ def open_dataset(name: str, plugins: Plugins, roots: tuple[Path, ...]) -> Datase
             raise not_installed(spec, roots)
         return spec.load(folder)
     if Path(name).is_dir():
-        from vosbench.datasets import folder as folder_layout
-
-        return replace(folder_layout.load(Path(name)), source=str(Path(name).resolve()))
+        dataset = _open_folder(Path(name), plugins)
+        for doubt in dataset.doubts:
+            _log.warning("warning: %s: %s", dataset.name, doubt)
+        return replace(dataset, source=str(Path(name).resolve()))
+    if Path(name).suffix.lower() in VIDEO_SUFFIXES and Path(name).is_file():
+        raise DatasetError(
+            f"{name} is a video, not a dataset",
+            "Make a folder with JPEGImages/SEQUENCE.mp4 and, in Annotations/SEQUENCE/, the mask "
+            "of the first frame, 00000.png; give that folder.",
+        )
     if os.sep in name:
         raise DatasetError(f"dataset folder {name} does not exist")
     raise unknown(name, plugins)
+
+
+def _open_folder(root: Path, plugins: Plugins) -> Dataset:
+    """The dataset in a folder: one of those known by name, if its files say so, read by the same
+    rules; else a folder in DAVIS layout. It goes by the folder's name."""
+    from vosbench.datasets import folder as layout
+
+    for spec in plugins.datasets.values():
+        if spec.recognise is not None and spec.recognise(root):
+            dataset = spec.load(root)
+            annotated = layout.is_annotated(dataset.sequences)
+            return replace(
+                dataset,
+                name=root.resolve().name,
+                annotated=annotated,
+                withheld=dataset.withheld and not annotated,
+            )
+    return layout.load(root)
 
 
 def find(spec: DatasetSpec, roots: tuple[Path, ...]) -> Path | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from vosbench.datasets.base import VideoSequence
-from vosbench.datasets.layout import list_files
+from vosbench.datasets.listing import list_files
 from vosbench.datasets.reading import read_image, read_labels
 from vosbench.errors import DatasetError
 from vosbench.types import VOID

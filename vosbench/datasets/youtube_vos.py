@@ -14,15 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
-from vosbench.datasets.layout import (
-    IMAGE_SUFFIXES,
-    find_layouts,
-    list_files,
-    list_folders,
-    path_below,
-    read_meta,
-    read_sequences,
-)
+from vosbench.datasets.layout import find_layouts, path_below, read_meta, read_sequences
+from vosbench.datasets.listing import IMAGE_SUFFIXES, list_files, list_folders
 from vosbench.errors import DatasetError
 
 #: The 65 categories of the training set; all others of the validation sets are unseen.
@@ -61,6 +54,7 @@ def specs() -> Iterator[DatasetSpec]:
             count=count,
             load=partial(load, name),
             locate=partial(locate, name),
+            recognise=partial(recognise, name),
             protocol="ytvos",
             homepage="https://youtube-vos.org/dataset/vos/",
             place=f"YouTube-VOS/{edition or 2019}/{folder}",
@@ -94,8 +88,29 @@ def load(name: str, root: Path) -> Dataset:
     if name.endswith("-all-frames"):
         sequences = tuple(replace(s, output=_output(s, sparse)) for s in sequences)
     return Dataset(
-        name=name, root=root, sequences=sequences, protocol="ytvos", annotated="valid" not in name
+        name=name,
+        root=root,
+        sequences=sequences,
+        protocol="ytvos",
+        annotated="valid" not in name,
+        withheld="valid" in name,
     )
+
+
+def recognise(name: str, root: Path) -> bool:
+    """Whether the folder `root` is the split `name`, or, for "ytvos-train", anyone's videos in the
+    same form: with a meta.json that names the objects of each video."""
+    folder, edition, _ = _SPLITS[name]
+    if not (root / "JPEGImages").is_dir():
+        return False
+    split = root.absolute().name
+    known = split in {folder for folder, *_ in _SPLITS.values()}
+    if split != folder if known else name != "ytvos-train":
+        return False
+    meta = next((f / "meta.json" for f in (root, _six_fps_folder(root)) if _has_meta(f)), None)
+    if meta is None or edition not in _edition(root):
+        return False
+    return any("objects" in entry for entry in read_meta(meta).values())
 
 
 def locate(name: str, root: Path) -> Path | None:
@@ -111,6 +126,10 @@ def locate(name: str, root: Path) -> Path | None:
         ):
             return found
     return None
+
+
+def _has_meta(folder: Path) -> bool:
+    return (folder / "meta.json").is_file()
 
 
 def _edition(found: Path) -> str:

@@ -50,6 +50,7 @@ def evaluate(
     """Score the masks `masks/<sequence>/<frame>.png` against the annotations of `dataset`.
 
     Args:
+        masks: folder, or a JSON file: see `vosbench.evaluation.predictions`.
         dataset: what is scored: all of its sequences, see `vosbench.datasets.registry.select`.
         protocol: name of a protocol of the box or of a plugin; the dataset's own by default.
         jobs: processes at once, at most; small datasets are done by fewer.
@@ -84,13 +85,10 @@ def evaluate_all(
 
     rules = find_protocol(protocol or dataset.protocol)
     if not dataset.annotated:
-        raise EvaluationError(
-            f"the annotations of {dataset.name} are not public, so it cannot be scored here",
-            "`vosbench pack` prepares a submission to its evaluation server.",
-        )
+        raise unscorable(dataset)
     if not dataset.sequences:
         raise EvaluationError(f"there is no sequence of {dataset.name} to score")
-    there = [folder for folder in folders if folder.is_dir()]
+    there = [folder for folder in folders if folder.exists()]
     scored: dict[str, list[SequenceScores]] = {}
     for video, results in _scores(dataset.sequences, there, rules, jobs, metrics):
         scored[video.name] = results
@@ -114,6 +112,20 @@ def evaluate_all(
         else:
             outcomes.append(Evaluation.from_scores(dataset, rules, results, metrics))
     return outcomes
+
+
+def unscorable(dataset: Dataset) -> EvaluationError:
+    """What is said where a dataset has no annotations besides the masks that it gives away."""
+    if dataset.withheld:
+        return EvaluationError(
+            f"the annotations of {dataset.name} are not public, so it cannot be scored here",
+            "`vosbench pack` prepares a submission to its evaluation server.",
+        )
+    return EvaluationError(
+        f"{dataset.root} holds only the first mask of each object: there is nothing to score "
+        "against",
+        "Masks of later frames, in Annotations/, make it scorable; `vosbench show` shows results.",
+    )
 
 
 def _scores(

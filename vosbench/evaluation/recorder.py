@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 import numpy as np
 
 from vosbench.datasets.base import VideoSequence
+from vosbench.datasets.masks import Layers, object_mask
 from vosbench.metrics.contour import Shape
 from vosbench.metrics.tracks import SequenceTracks, Track
 from vosbench.types import VOID, LabelMap
@@ -32,7 +33,9 @@ class TrackRecorder:
         self.values: dict[int, list[Mapping[str, float]]] = {obj: [] for obj in plan}
         self.others: dict[int, dict[int, Pair]] = {}
 
-    def begin(self, index: int, annotation: LabelMap, prediction: LabelMap) -> None:
+    def begin(
+        self, index: int, annotation: LabelMap | Layers, prediction: LabelMap | Layers
+    ) -> None:
         """A frame begins: `add` follows for each object of the plan."""
         self.indices.append(index)
         self.size = (annotation.shape[0], annotation.shape[1])
@@ -53,7 +56,7 @@ class TrackRecorder:
             obj: self._track(obj, [found.get(index, (empty, empty)) for index in self.indices])
             for obj, found in sorted(self.others.items())
         }
-        frames = [self.video.annotations[index].stem for index in self.indices]
+        frames = [self.video.frames[index].stem for index in self.indices]
         assert all(len(track) == count for track in tracks.values())
         return SequenceTracks(
             sequence=self.video.name, frames=frames, size=self.size, tracks=tracks, others=others
@@ -64,7 +67,7 @@ class TrackRecorder:
         missing = [i for i in self.video.annotations if i not in self.indices]
         if not missing:
             return []
-        names = ", ".join(self.video.annotations[i].stem for i in sorted(missing))
+        names = ", ".join(self.video.frames[i].stem for i in sorted(missing))
         return [f"{self.video.name}: no mask of frame {names}: measures of all frames go without"]
 
     def _track(self, obj: int, pairs: Sequence[Pair]) -> Track:
@@ -80,14 +83,18 @@ class TrackRecorder:
             values={name: np.array([row.get(name, np.nan) for row in values]) for name in names},
         )
 
-    def _add_others(self, index: int, annotation: LabelMap, prediction: LabelMap) -> None:
+    def _add_others(
+        self, index: int, annotation: LabelMap | Layers, prediction: LabelMap | Layers
+    ) -> None:
         for obj in sorted({*self._unplanned(annotation), *self._unplanned(prediction)}):
-            masks = ((labels == obj).view(np.uint8) for labels in (annotation, prediction))
+            masks = (object_mask(labels, obj) for labels in (annotation, prediction))
             truth, guess = map(Shape, masks)
             self.others.setdefault(obj, {})[index] = (truth, guess)
 
-    def _unplanned(self, labels: LabelMap) -> list[int]:
+    def _unplanned(self, labels: LabelMap | Layers) -> list[int]:
         """Ids that occur and are not planned. Mostly there are none, and a maximum tells."""
+        if isinstance(labels, Layers):
+            return [o for o, mask in labels.masks.items() if o not in self.plan and mask.any()]
         largest = int(labels.max(initial=0))
         if largest == VOID:
             largest = int(labels[labels != VOID].max(initial=0))

@@ -5,7 +5,7 @@ Runs in worker processes, so it imports neither pandas nor torch.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
@@ -13,8 +13,12 @@ from typing import TypeAlias
 import numpy as np
 
 from vosbench.datasets.base import VideoSequence
+from vosbench.datasets.listing import some
+from vosbench.datasets.masks import Layers, object_mask, read_layers
 from vosbench.datasets.png import read_png_labels
+from vosbench.datasets.values import grey_levels, values_of
 from vosbench.errors import DatasetError, PluginError
+from vosbench.evaluation.predictions import Predictions, open_predictions
 from vosbench.evaluation.recorder import TrackRecorder
 from vosbench.metrics import MetricSpec, SequenceMetricSpec
 from vosbench.metrics.contour import Shape
@@ -24,7 +28,6 @@ from vosbench.types import VOID, LabelMap
 
 AnySpec: TypeAlias = MetricSpec | SequenceMetricSpec
 
-_SHOWN = 5  # frames named in a message
 _TOUCHING = 0.05  # J of MOSEv2 is above 0 even for masks that have nothing in common
 
 
@@ -52,7 +55,7 @@ class SequenceScores:
 def score_sequence(
     video: VideoSequence, folders: Sequence[Path], rules: Protocol, metrics: Sequence[AnySpec] = ()
 ) -> list[SequenceScores]:
-    """Score the masks `<folder>/<sequence>/<frame>.png` of each of `folders`.
+    """Score the masks of each of `folders`, see `open_predictions`.
 
     Annotations are read, and what is needed of them is computed, once for all folders. Metrics that
     see whole sequences get the shapes that J and F were computed from.
@@ -66,7 +69,7 @@ def score_sequence(
         if problem:
             return [SequenceScores(video.name, problems=[problem]) for _ in folders]
         scorers = [_Scorer(video, folder, rules, plan, functions) for folder in folders]
-        usable = [scorer for scorer in scorers if scorer.find_masks(len(frames))]
+        usable = [scorer for scorer in scorers if scorer.find_masks(frames)]
         if through:
             frames = sorted(video.annotations)
             for scorer in usable:
@@ -81,8 +84,11 @@ def score_sequence(
     return [scorer.finish(through) for scorer in scorers]
 
 
-def read_annotation(video: VideoSequence, index: int) -> LabelMap:
-    """The annotation of a frame (H, W) uint8. Raises DatasetError if it is broken."""
+def read_annotation(video: VideoSequence, index: int) -> LabelMap | Layers:
+    """The annotation of a frame: a label map (H, W) uint8, or masks that may overlap. Raises
+    DatasetError if it is broken."""
+    if video.layers:
+        return read_layers(video.layers[index])
     try:
         labels = read_png_labels(video.annotations[index])
     except DatasetError:
@@ -118,7 +124,9 @@ class _Scorer:
         plan: dict[int, tuple[int, ...]],
         metrics: Sequence[tuple[str, Callable[..., float]]],
     ) -> None:
-        self.folder = folder / video.name
+        self.root = folder
+        self.folder = folder / video.name if folder.is_dir() else folder
+        self.names = [path.stem for path in video.frames]
         self.video, self.rules, self.metrics = video, rules, metrics
         self.objects = {obj: ObjectScores(obj, video.meta) for obj in plan}
         self.scored = {obj: frozenset(indices) for obj, indices in plan.items()}
@@ -127,17 +135,27 @@ class _Scorer:
         self.unreadable: dict[str, str] = {}
         self.strange: dict[int, list[str]] = {}
         self.recorder: TrackRecorder | None = None
+        self.masks: Predictions | None = None
+        self.looked_at = -1
 
-    def find_masks(self, expected: int) -> bool:
-        """Whether there is anything to score; `expected` is the number of frames."""
-        if self.folder.is_dir():
-            return True
-        self.result.problems.append(
-            f"{self.video.name}: there is no folder {self.folder} ({expected} frames expected)"
-        )
-        return False
+    def find_masks(self, frames: Sequence[int]) -> bool:
+        """Whether there is anything to score in `frames`."""
+        try:
+            self.masks = open_predictions(self.root, self.video)
+        except DatasetError as error:
+            hint = f". {error.hint}" if error.hint else ""
+            self.result.problems.append(f"{self.video.name}: {error.message}{hint}")
+            return False
+        if self.masks is None:
+            what = "no folder" if self.root.is_dir() else "no mask of it in"
+            self.result.problems.append(
+                f"{self.video.name}: there is {what} {self.folder} ({len(frames)} frames expected)"
+            )
+            return False
+        self.looked_at = frames[len(frames) // 2]
+        return True
 
-    def score(self, index: int, annotation: LabelMap, shapes: dict[int, Shape]) -> None:
+    def score(self, index: int, annotation: LabelMap | Layers, shapes: dict[int, Shape]) -> None:
         """Score frame `index`; `shapes` holds what other trackers needed of the annotation."""
         needed = any(index in indices for indices in self.scored.values())
         prediction = self._read(index, annotation, needed)
@@ -152,36 +170,76 @@ class _Scorer:
                 truth = self._annotated(obj, annotation, shapes)
                 self.recorder.add(obj, truth, Shape(self._mask(obj, prediction)), {})
 
-    def _read(self, index: int, annotation: LabelMap, needed: bool) -> LabelMap | None:
-        """The predicted label map of a frame, or None and the reason among the faults. A frame that
-        the protocol does not score may be missing: a given one is taken as given then."""
-        name = self.video.annotations[index].stem
-        path = self.folder / f"{name}.png"
-        if not needed and not path.exists():
-            return annotation if index == min(self.video.annotations) else None
+    def _read(
+        self, index: int, annotation: LabelMap | Layers, needed: bool
+    ) -> LabelMap | Layers | None:
+        """The prediction of a frame, or None and the reason among the faults. A frame that the
+        protocol does not score may be missing: a given one is taken as given then."""
+        name = self.names[index]
         try:
-            prediction = read_png_labels(path)
+            prediction = self.masks.read(index) if self.masks else None
         except DatasetError as error:
-            if path.exists():
-                self.unreadable[name] = error.message
-            else:
-                self.faults.setdefault("missing", []).append(name)
+            self.unreadable[name] = error.message
             return None
+        if prediction is None:
+            if needed:
+                self.faults.setdefault("missing", []).append(name)
+                return None
+            return annotation if index == min(self.video.annotations) else None
+        if isinstance(prediction, Layers):
+            if not prediction.masks:  # a file that says that nothing is there
+                return Layers((annotation.shape[0], annotation.shape[1]), {})
+            for obj, called in self.masks.names.items() if self.masks else ():
+                if obj not in prediction.masks and index in self.scored.get(obj, ()):
+                    self.faults.setdefault(f"of object {called} missing", []).append(name)
         if prediction.shape != annotation.shape:
             size, expected = (f"{m.shape[1]}x{m.shape[0]}" for m in (prediction, annotation))
             self.faults.setdefault(f"of size {size} instead of {expected}", []).append(name)
             return None
+        return prediction if isinstance(prediction, Layers) else self._checked(index, prediction)
+
+    def _checked(self, index: int, prediction: LabelMap) -> LabelMap | None:
+        """A label map whose values can be scored, or None."""
         largest = int(prediction.max()) if prediction.size else 0
-        if needed and not self.rules.merged and largest > max(self.objects):
-            self.strange.setdefault(largest, []).append(name)
+        if index == self.looked_at and largest > 1:
+            self._look_at(index, prediction)
+        if self.rules.merged:
+            return prediction
+        if self.video.binary:
+            foreground: LabelMap = (prediction != 0).view(np.uint8)
+            return foreground
+        if largest > max(self.objects) and any(index in of for of in self.scored.values()):
+            self.strange.setdefault(largest, []).append(self.names[index])
             if self.rules.strict_ids:
                 return None
         return prediction
 
-    def _mask(self, obj: int, labels: LabelMap) -> LabelMap:
-        return labels if self.rules.merged else (labels == obj).view(np.uint8)
+    def _look_at(self, index: int, prediction: LabelMap) -> None:
+        """Note what is odd about the values of one mask."""
+        doubt = self.result.warnings.append
+        where = f"{self.video.name}: mask {self.names[index]}"
+        values = values_of(prediction[::2, ::2])  # a quarter of the pixels tells
+        if levels := grey_levels(prediction, values):
+            doubt(
+                f"{where} holds {levels} grey levels: probabilities, or a smoothed mask? All "
+                "above 0 counts; `vosbench import --threshold 0.5` cuts them at one half"
+            )
+        elif self.rules.merged or self.video.binary:
+            if len(values) > 1 and (prediction.min() > 0 or not self.rules.merged):
+                doubt(f"{where} holds the values {_ids(values)}, and all count as the object")
+        elif strange := values - {VOID, *self.objects, *self.video.objects}:
+            doubt(
+                f"{where} shows ids that no object has: {_ids(strange)}, not {_ids(self.objects)}"
+            )
 
-    def _annotated(self, obj: int, annotation: LabelMap, shapes: dict[int, Shape]) -> Shape:
+    def _mask(self, obj: int, labels: LabelMap | Layers) -> LabelMap:
+        if not self.rules.merged:
+            return object_mask(labels, obj)
+        return labels.label_map() if isinstance(labels, Layers) else labels
+
+    def _annotated(
+        self, obj: int, annotation: LabelMap | Layers, shapes: dict[int, Shape]
+    ) -> Shape:
         if obj not in shapes:
             shapes[obj] = Shape(self._mask(obj, annotation))
         return shapes[obj]
@@ -191,11 +249,11 @@ class _Scorer:
         index: int,
         obj: int,
         scores: ObjectScores,
-        annotation: LabelMap,
-        prediction: LabelMap,
+        annotation: LabelMap | Layers,
+        prediction: LabelMap | Layers,
         shapes: dict[int, Shape],
     ) -> None:
-        name = self.video.annotations[index].stem
+        name = self.names[index]
         truth = self._annotated(obj, annotation, shapes)
         guess = Shape(self._mask(obj, prediction))
         values = self.rules.measure(truth, guess)
@@ -264,5 +322,8 @@ class _Scorer:
 
 def _list(frames: Sequence[str]) -> str:
     """The count and the first of some frames."""
-    names = ", ".join(frames[:_SHOWN]) + (", ..." if len(frames) > _SHOWN else "")
-    return f"{len(frames)} frame{'s' if len(frames) > 1 else ''} ({names})"
+    return f"{len(frames)} frame{'s' if len(frames) > 1 else ''} ({some(frames)})"
+
+
+def _ids(values: Iterable[int]) -> str:
+    return some([str(value) for value in sorted(values)], 8)

@@ -254,11 +254,7 @@ def _own_tables(folder: Path) -> list[str]:
 def _warnings(
     rules: Protocol, results: Sequence[SequenceScores], overall: dict[str, float]
 ) -> list[str]:
-    found = []
-    if not rules.official:
-        found.append(
-            f"scores under {rules.name} are unofficial: the program that defines them is not public"
-        )
+    found = [rules.caveat] if rules.caveat else []
     if all(result.identical for result in results):
         found.append(
             "predictions and annotations are identical in every frame: are these the annotations?"

@@ -25,7 +25,7 @@ def spec() -> DatasetSpec:
         count=6,
         load=load,
         locate=locate,
-        protocol="davis2017",
+        protocol="objects",
         homepage="https://scikit-image.org",
         licence="public domain and CC0 photographs, see the documentation of skimage.data",
     )

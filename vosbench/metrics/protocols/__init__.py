@@ -10,6 +10,7 @@ from vosbench.errors import UsageError
 from vosbench.metrics.protocols.base import ObjectScores, Protocol, Row, mean_of
 from vosbench.metrics.protocols.davis import Davis2016, Davis2017
 from vosbench.metrics.protocols.mosev2 import MoseV2
+from vosbench.metrics.protocols.objects import Objects
 from vosbench.metrics.protocols.sav import Sav
 from vosbench.metrics.protocols.seen_unseen import Lvos, YouTubeVos
 from vosbench.metrics.protocols.vost import Vost
@@ -20,7 +21,9 @@ __all__ = ["PROTOCOLS", "ObjectScores", "Protocol", "Row", "find_protocol", "mea
 #: Those in the box, by name.
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
-    for protocol in (Davis2016(), Davis2017(), YouTubeVos(), Lvos(), MoseV2(), Sav(), Vost())
+    for protocol in (
+        Davis2016(), Davis2017(), YouTubeVos(), Lvos(), MoseV2(), Sav(), Vost(), Objects(),
+    )  # fmt: skip
 }
 
 

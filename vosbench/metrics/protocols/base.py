@@ -3,6 +3,8 @@ averaged, and what the tables look like."""
 
 from __future__ import annotations
 
+import csv
+import io
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
@@ -61,6 +63,7 @@ class Protocol(ABC):
         name: as in `Dataset.protocol`.
         summary: one line.
         official: whether an official program defines it.
+        caveat: what must be said with every score; "" if nothing.
         merged: all ids are one object.
         strict_ids: an id above the annotation's largest is a problem, else it is ignored.
         global_columns, object_columns: of the two csv files.
@@ -69,6 +72,7 @@ class Protocol(ABC):
     name: str
     summary: str
     official = True
+    caveat = ""
     merged = False
     strict_ids = True
     global_columns: tuple[str, ...] = DAVIS_COLUMNS
@@ -121,14 +125,14 @@ class Protocol(ABC):
 
     def files(self, rows: Sequence[Row], overall: Mapping[str, float]) -> dict[str, str]:
         """File name -> text of the official tables."""
-        table = [",".join(("Sequence", *self.object_columns))]
+        table = [("Sequence", *self.object_columns)]
         for row in rows:
-            cells = [_cell(row[column]) for column in self.object_columns]
-            table.append(",".join((self.row_name(row), *cells)))
-        total = [_cell(overall[column]) for column in self.global_columns]
+            cells = (_cell(row[column]) for column in self.object_columns)
+            table.append((self.row_name(row), *cells))
+        total = tuple(_cell(overall[column]) for column in self.global_columns)
         return {
-            "global_results-val.csv": f"{','.join(self.global_columns)}\n{','.join(total)}\n",
-            "per-sequence_results-val.csv": "\n".join(table) + "\n",
+            "global_results-val.csv": _csv([self.global_columns, total]),
+            "per-sequence_results-val.csv": _csv(table),
         }
 
 
@@ -136,6 +140,13 @@ def mean_of(rows: Sequence[Row], column: str) -> float:
     """Mean of a column over objects that have a value; nan if none has."""
     values = np.array([row[column] for row in rows if not math.isnan(row[column])])
     return float(values.mean()) if values.size else math.nan
+
+
+def _csv(rows: Sequence[Sequence[str]]) -> str:
+    """Rows as text; cells that hold a comma or quotation mark are quoted."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
 
 
 def _cell(value: float) -> str:

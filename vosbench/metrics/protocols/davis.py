@@ -24,6 +24,8 @@ class Davis2017(Protocol):
         indices = sorted(video.annotations)
         if video.binary:
             return {1: tuple(indices[1:-1])}
+        if video.layers:
+            return dict.fromkeys(video.objects, tuple(indices[1:-1]))
         first = read_png_labels(video.annotations[indices[0]])
         count = int(first[first != VOID].max(initial=0))
         return dict.fromkeys(range(1, count + 1), tuple(indices[1:-1]))

@@ -48,6 +48,7 @@ class YouTubeVos(_SeenUnseen):
     name = "ytvos"
     summary = "unofficial: annotated frames after each object's first, seen and unseen categories"
     official = False
+    caveat = "scores under ytvos are unofficial: the program that defines them is not public"
     global_columns = ("J&F-Mean", "J-seen-Mean", "J-unseen-Mean", "F-seen-Mean", "F-unseen-Mean")
 
     def plan(self, video: VideoSequence) -> dict[int, tuple[int, ...]]:
