@@ -207,7 +207,7 @@ OPTIONS = (
         "evaluate --masks data --dataset data --protocol davis2018",
         2,
         "error: there is no protocol 'davis2018'",
-        "Protocols: davis2016, davis2017, ytvos, lvos, mosev2, sav.",
+        "Protocols: davis2016, davis2017, ytvos, lvos, mosev2, sav, objects.",
     ),
     Fault(
         "a format that is not there",
@@ -316,7 +316,7 @@ DATA = (
         3,
         "error: empty is not in DAVIS layout: it has no JPEGImages/SEQUENCE/ or "
         "JPEGImages/480p/SEQUENCE/",
-        "Frames belong there, masks into Annotations/ in the same way.",
+        "Frames (or SEQUENCE.mp4) belong there, masks into Annotations/ in the same way.",
         lambda: Path("empty").mkdir(),
     ),
     Fault(
@@ -325,7 +325,7 @@ DATA = (
         3,
         "error: none: data/JPEGImages/480p/none holds no frames",
         "`vosbench datasets verify` lists all that is wrong.",
-        lambda: Path("data/JPEGImages/480p/none").mkdir(),
+        lambda: [Path(f"data/{k}/480p/none").mkdir() for k in ("JPEGImages", "Annotations")],
     ),
     Fault(
         "an image that is cut off",
@@ -457,7 +457,7 @@ MASKS = (
         "object ids",
         "more: 1 frame (00002) with object id 77, where ids end at 1",
         masks(
-            picture(M / "more/00001.png", np.zeros((48, 64, 3), np.uint8)),
+            picture(M / "more/00001.png", np.dstack([GREY, GREY, GREY + 9])),
             picture(M / "more/00002.png", GREY + 77),
         ),
     ),

@@ -18,7 +18,8 @@ SOFT = {
     "four levels": cv2.blur(squares(255), (2, 2)),
     "no white": cv2.blur(squares(200), (5, 5)),
     "compressed": cv2.imdecode(
-        cv2.imencode(".jpg", squares(255, shift=3))[1], cv2.IMREAD_GRAYSCALE
+        cv2.imencode(".jpg", squares(255, shift=1), [cv2.IMWRITE_JPEG_QUALITY, 60])[1],
+        cv2.IMREAD_GRAYSCALE,
     ),
     "noise": (
         np.where(squares(1), 230, 6) + np.random.default_rng(0).integers(0, 20, (48, 96))

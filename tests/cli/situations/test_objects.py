@@ -1,4 +1,4 @@
-"""A folder is scored by the rule by which it is read: the objects that exist, from where they do."""
+"""A folder is scored by the rule by which it is read: the objects that exist, once they do."""
 
 from __future__ import annotations
 
