@@ -22,7 +22,14 @@ __all__ = ["PROTOCOLS", "ObjectScores", "Protocol", "Row", "find_protocol", "mea
 PROTOCOLS: dict[str, Protocol] = {
     protocol.name: protocol
     for protocol in (
-        Davis2016(), Davis2017(), YouTubeVos(), Lvos(), MoseV2(), Sav(), Vost(), Objects(),
+        Davis2016(),
+        Davis2017(),
+        YouTubeVos(),
+        Lvos(),
+        MoseV2(),
+        Sav(),
+        Vost(),
+        Objects(),
     )  # fmt: skip
 }
 
