@@ -207,7 +207,7 @@ OPTIONS = (
         "evaluate --masks data --dataset data --protocol davis2018",
         2,
         "error: there is no protocol 'davis2018'",
-        "Protocols: davis2016, davis2017, ytvos, lvos, mosev2, sav, objects.",
+        "Protocols: davis2016, davis2017, ytvos, lvos, mosev2, sav, vost, objects.",
     ),
     Fault(
         "a format that is not there",

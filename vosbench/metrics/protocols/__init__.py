@@ -30,7 +30,7 @@ PROTOCOLS: dict[str, Protocol] = {
         Sav(),
         Vost(),
         Objects(),
-    )  # fmt: skip
+    )
 }
 
 
