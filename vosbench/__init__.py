@@ -1,7 +1,14 @@
 """vosbench: one harness in which every tracker of semi-supervised video object segmentation is
 measured.
 
-What a plugin author needs is importable from here; names that need numpy load on first use.
+    import vosbench
+
+    run = vosbench.run("eosvos-10", "demo")
+    vosbench.evaluate(run).table
+
+`run`, `open_dataset`, `evaluate`, `compare` and `Plugins` do what the commands do, see
+`vosbench.api`. What a plugin author needs is importable from here too. Names that need more than
+this file load on first use, so that `import vosbench` itself stays light.
 """
 
 from __future__ import annotations
@@ -16,7 +23,9 @@ from vosbench.hookspecs import hookimpl
 from vosbench.specs import Capabilities, Option, OptionValue, TrackerSpec
 
 if TYPE_CHECKING:
+    from vosbench.api import compare, evaluate, open_dataset, run
     from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
+    from vosbench.plugins import Plugins
     from vosbench.types import Context, Frame, Prediction, Targets, Tracker
 
 try:
@@ -31,15 +40,25 @@ __all__ = [
     "Frame",
     "Option",
     "OptionValue",
+    "Plugins",
     "Prediction",
     "Targets",
     "Tracker",
     "TrackerSpec",
     "VideoSequence",
+    "compare",
+    "evaluate",
     "hookimpl",
+    "open_dataset",
+    "run",
 ]
 
 _LAZY = {
+    "run": "vosbench.api",
+    "open_dataset": "vosbench.api",
+    "evaluate": "vosbench.api",
+    "compare": "vosbench.api",
+    "Plugins": "vosbench.plugins",
     "Context": "vosbench.types",
     "Frame": "vosbench.types",
     "Prediction": "vosbench.types",
@@ -61,3 +80,7 @@ def __getattr__(name: str) -> Any:
     if name in _LAZY:
         return getattr(importlib.import_module(_LAZY[name]), name)
     raise AttributeError(f"module 'vosbench' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -22,6 +22,7 @@ import statistics
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from html import escape
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -239,6 +240,17 @@ class Run:
     def scores(self) -> Path:
         """Folder of the scores."""
         return self.folder / "scores"
+
+    def _repr_html_(self) -> str:
+        timing = self.timing()
+        facts = {
+            "run": f"{self.name} over {self.record.dataset}",
+            "done": f"{len(self.done())} of {len(self.record.sequences)} sequences",
+            "speed": f"{timing.fps:.1f} FPS" if timing else "-",
+            "folder": str(self.folder),
+        }
+        rows = "".join(f"<tr><th>{key}</th><td>{escape(v)}</td></tr>" for key, v in facts.items())
+        return f"<table>{rows}</table>"
 
     @property
     def complete(self) -> bool:

@@ -8,7 +8,7 @@ import pytest
 
 from vosbench.datasets.registry import open_dataset
 from vosbench.plugins import Plugins
-from vosbench.running.runner import run
+from vosbench.running.runner import RunSettings, run
 from vosbench.testing import fakes
 from vosbench.testing.synthetic import moving_discs
 
@@ -34,8 +34,12 @@ def go(tmp_path, plugins, dataset):
     """Run a fake over the dataset; gives the run."""
 
     def go(tracker="fake", results="results", **settings):
-        settings.setdefault("dataset", dataset)
-        return run(plugins, tracker=tracker, results=tmp_path / results, **settings)[0]
+        there = {"dataset": dataset}
+        for name in ("dataset", "sequences", "progress"):
+            if name in settings:
+                there[name] = settings.pop(name)
+        how = RunSettings(**settings)
+        return run(plugins, tracker=tracker, settings=how, results=tmp_path / results, **there)[0]
 
     return go
 

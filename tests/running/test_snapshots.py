@@ -5,16 +5,17 @@ from __future__ import annotations
 import pytest
 
 from vosbench.errors import UsageError
-from vosbench.running.runner import run
+from vosbench.running.runner import RunSettings, run
 
 ITERATIONS = {"iterations": ("8", "16", "1000")}
 
 
 @pytest.fixture
 def sweep(tmp_path, plugins, dataset):
-    def sweep(**settings):
-        settings.setdefault("snapshots", ITERATIONS)
-        return run(plugins, dataset, "fake", results=tmp_path / "sweep", **settings)
+    def sweep(snapshots=ITERATIONS, sequences=()):
+        how = RunSettings(snapshots=snapshots)
+        folder = tmp_path / "sweep"
+        return run(plugins, dataset, "fake", how, results=folder, sequences=sequences)
 
     return sweep
 

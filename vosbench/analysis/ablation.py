@@ -10,10 +10,10 @@ A plugin that comes with an ablation of its own gives its rows to
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import pandas as pd
 
@@ -23,7 +23,8 @@ from vosbench.analysis.scored import ScoredRun, score_part, score_run
 from vosbench.analysis.statistics import clustered_difference
 from vosbench.errors import RunError, UsageError, VosbenchError
 from vosbench.export import Column, Table
-from vosbench.running.runner import find_tracker, run, run_folder
+from vosbench.running.recorder import Progress
+from vosbench.running.runner import RunSettings, find_tracker, run, run_folder
 from vosbench.store import Run
 
 if TYPE_CHECKING:
@@ -98,15 +99,15 @@ def run_ablation(
     results: Path,
     sequences: Sequence[str] = (),
     options: Mapping[str, Mapping[str, str]] | None = None,
-    python: str = "",
-    **settings: Any,
+    settings: RunSettings | None = None,
+    progress: Progress | None = None,
 ) -> list[Step]:
     """Run every row over a dataset, or go on with that; what is measured stays.
 
     Args:
         sequences: the part of the dataset to run; all if empty.
         options: tracker -> further options; a row's own win.
-        settings: further arguments of `vosbench.running.runner.run`.
+        settings: how each row is run; its options are not used.
 
     Returns:
         One step a row. A row that cannot be run does not stop the others.
@@ -120,22 +121,22 @@ def run_ablation(
     part = select(dataset, tuple(sequences))
     whole = len(part.sequences) == len(dataset.sequences)
     names = () if whole else [sequence.name for sequence in part.sequences]
+    how = settings or RunSettings()
     steps = []
-    for row, spec, given in _resolve(plugins, rows, options or {}, python):
+    for row, spec, given in _resolve(plugins, rows, options or {}, how.python):
         try:
             made = run(
                 plugins,
                 dataset,
                 spec,
+                replace(how, options=given),
                 results=results,
-                options=given,
                 sequences=names,
-                python=python,
-                **settings,
+                progress=progress,
             )[0]
             steps.append(Step(row, made.name, score_part(made, part)))
         except VosbenchError as error:
-            folder = run_folder(results, dataset.name, spec, given, settings.get("seed", 0))
+            folder = run_folder(results, dataset.name, spec, given, how.seed)
             steps.append(Step(row, folder.name, None, error))
     return steps
 

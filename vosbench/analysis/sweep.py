@@ -12,13 +12,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from vosbench.analysis.compare import main_table
 from vosbench.analysis.scored import ScoredRun, score_part
 from vosbench.errors import RunError, UsageError, VosbenchError
 from vosbench.export import Column, Table
-from vosbench.running.runner import run, run_folder
+from vosbench.running.recorder import Progress
+from vosbench.running.runner import RunSettings, run, run_folder
 from vosbench.specs import OptionValue, TrackerSpec
 from vosbench.store import Run
 
@@ -56,34 +57,32 @@ def sweep(
     *,
     results: Path,
     sequences: Sequence[str] = (),
-    options: Mapping[str, str] | None = None,
-    seed: int = 0,
+    settings: RunSettings | None = None,
     alone: bool = False,
-    fresh: bool = False,
-    **settings: Any,
+    progress: Progress | None = None,
 ) -> list[Point]:
     """Run `spec` with each of `values` of `option` over a dataset, or go on with that.
 
     Args:
         values: as text; repeated ones count once.
         sequences: the part of the dataset to run; all if empty.
-        options: further options, the same for every value.
+        settings: how each value is run; its options are the same for every value.
         alone: one run per value, so that its time is measured and not derived, even where one run
             could answer all; runs whose time was derived are made anew.
-        fresh: discard what is there.
-        settings: further arguments of `vosbench.running.runner.run`.
 
     Returns:
         One point a value, in the order given. A value whose run cannot be made does not stop the
         others.
 
     Raises:
-        UsageError: the tracker has no such option, a value does not fit, or `options` has it too.
+        UsageError: the tracker has no such option, a value does not fit, or `settings.options` has
+            it too.
         RunError: the values were measured with different weights, plugin versions or devices.
     """
     from vosbench.datasets.registry import select
 
-    given = dict(options or {})
+    how = settings or RunSettings()
+    given = dict(how.options)
     if option in given:
         raise UsageError(
             f"-o {option}={given[option]} contradicts --set {option}=...",
@@ -96,12 +95,12 @@ def sweep(
     def there(value: OptionValue) -> Run | None:
         chosen = given | {option: texts[value]}
         try:
-            return Run.open(run_folder(results, dataset.name, spec, chosen, seed))
+            return Run.open(run_folder(results, dataset.name, spec, chosen, how.seed))
         except RunError:
             return None
 
     def outdated(found: Run | None) -> bool:
-        return fresh or (alone and found is not None and found.record.derived_timing)
+        return how.fresh or (alone and found is not None and found.record.derived_timing)
 
     def measured(value: OptionValue) -> bool:
         found = there(value)
@@ -112,13 +111,15 @@ def sweep(
             plugins,
             dataset,
             spec,
+            replace(
+                how,
+                options=given | {option: texts[value]},
+                snapshots={option: [texts[other] for other in others]} if others else {},
+                fresh=outdated(there(value)),
+            ),
             results=results,
-            options=given | {option: texts[value]},
             sequences=names if len(names) < len(dataset.sequences) else (),
-            seed=seed,
-            snapshots={option: [texts[other] for other in others]} if others else None,
-            fresh=outdated(there(value)),
-            **settings,
+            progress=progress,
         )
         return {run.record.options[option]: run for run in made}
 

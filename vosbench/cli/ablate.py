@@ -112,16 +112,11 @@ def _run_or_look_up(
     from vosbench.analysis.ablation import look_up, run_ablation
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
-    from vosbench.running.runner import find_tracker
+    from vosbench.running.runner import RunSettings, find_tracker
 
     plugins = load_plugins()
     specs = [find_tracker(plugins, row.tracker, python) for row in rows]
-    common: dict[str, Any] = {
-        "results": results,
-        "options": options_of(specs, options),
-        "seed": seed,
-        "python": python,
-    }
+    given = options_of(specs, options)
     if no_run:
         if sequences or limit is not None:
             raise UsageError("--no-run tabulates runs as they are: no --sequence, no --limit")
@@ -131,9 +126,12 @@ def _run_or_look_up(
             stored,
             rows,
             open_data=lambda: open_dataset(dataset, plugins, data_roots(data_root)),
-            **common,
+            results=results,
+            options=given,
+            seed=seed,
+            python=python,
         )
-    from vosbench.cli.progress import Display
+    from vosbench.running.display import Display
 
     data = open_dataset(dataset, plugins, data_roots(data_root))
     part = select(data, sequences, limit)
@@ -143,9 +141,10 @@ def _run_or_look_up(
             data,
             rows,
             sequences=[sequence.name for sequence in part.sequences],
+            results=results,
+            options=given,
+            settings=RunSettings(seed=seed, python=python, **settings),
             progress=display,
-            **common,
-            **settings,
         )
     return data.name, steps
 

@@ -114,7 +114,7 @@ def table_options(command: _Command) -> _Command:
         default="text",
         show_default=True,
         metavar="NAME",
-        help="text, csv, json, markdown, latex, or one of a plugin.",
+        help="text, csv, json, markdown, html, latex, or one of a plugin.",
     )(command)
 
 

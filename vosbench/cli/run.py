@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from vosbench.datasets.base import Dataset
+    from vosbench.running.runner import RunSettings
     from vosbench.specs import TrackerSpec
     from vosbench.store import Run
 
@@ -143,12 +144,15 @@ def run(
       vosbench run --tracker flow --dataset davis17-val -o preset=fast --limit 3
       vosbench run --plugin ./mine.py --tracker mine --dataset path/to/folder
     """
+    from dataclasses import replace
+
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
-    from vosbench.running.runner import find_tracker
+    from vosbench.running.runner import RunSettings, find_tracker
 
     plugins = load_plugins()
-    specs = [find_tracker(plugins, name, settings["python"]) for name in dict.fromkeys(trackers)]
+    how = RunSettings(**settings)
+    specs = [find_tracker(plugins, name, how.python) for name in dict.fromkeys(trackers)]
     given = options_of(specs, options)
     roots = data_roots(data_root)
     opened = [open_dataset(name, plugins, roots) for name in dict.fromkeys(datasets)]
@@ -166,10 +170,10 @@ def run(
             outcomes.append(outcome)
             try:
                 outcome.run = _run_one(
-                    spec, dataset, part, options=given[spec.name], results=results, **settings
+                    spec, dataset, part, replace(how, options=given[spec.name]), results
                 )
                 if not no_evaluate:
-                    outcome.evaluate(dataset, settings["jobs"])
+                    outcome.evaluate(dataset, how.jobs)
             except KeyboardInterrupt:
                 click.echo("interrupted; the same command goes on from here", err=True)
                 click.get_current_context().exit(130)
@@ -274,15 +278,23 @@ def options_of(specs: list[TrackerSpec], options: tuple[str, ...]) -> dict[str, 
     return chosen
 
 
-def _run_one(spec: TrackerSpec, dataset: Dataset, part: Dataset, **settings: Any) -> Run:
-    from vosbench.cli.progress import Display
+def _run_one(
+    spec: TrackerSpec, dataset: Dataset, part: Dataset, settings: RunSettings, results: Path
+) -> Run:
+    from vosbench.running.display import Display
     from vosbench.running.runner import run as run_tracker
 
     whole = len(part.sequences) == len(dataset.sequences)
     names = () if whole else tuple(sequence.name for sequence in part.sequences)
     with Display().live() as display:
         return run_tracker(
-            load_plugins(), dataset, spec, sequences=names, progress=display, **settings
+            load_plugins(),
+            dataset,
+            spec,
+            settings,
+            results=results,
+            sequences=names,
+            progress=display,
         )[0]
 
 

@@ -61,7 +61,9 @@ def sweep(
     csv_file: Path | None,
     format_name: str,
     output: Path | None,
+    results: Path,
     data_root: tuple[Path, ...],
+    alone: bool,
     as_json: bool,
     **settings: Any,
 ) -> None:
@@ -79,7 +81,7 @@ def sweep(
     """
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
-    from vosbench.running.runner import find_tracker
+    from vosbench.running.runner import RunSettings, find_tracker
 
     check_plot(plot)
     plugins = load_plugins()
@@ -92,7 +94,7 @@ def sweep(
 
     from vosbench.analysis.sweep import full_table, plot_points, sweep_table
     from vosbench.analysis.sweep import sweep as run_sweep
-    from vosbench.cli.progress import Display
+    from vosbench.running.display import Display
 
     with interruptible(), Display().live() as display:
         points = run_sweep(
@@ -102,9 +104,10 @@ def sweep(
             option,
             values,
             sequences=[sequence.name for sequence in part.sequences],
-            options=given,
+            results=results,
+            settings=RunSettings(options=given, **settings),
+            alone=alone,
             progress=display,
-            **settings,
         )
     title = f"{data.name}: {spec.name} over {option}"
     table = sweep_table(points, option, title)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import math
 import os
@@ -136,6 +137,21 @@ class Evaluation:
         for name in self.sequence_scores:
             table[name] = self.sequence_scores[name].reindex(table.index)
         return table
+
+    @property
+    def table(self) -> pd.DataFrame:
+        """In percent: one row a sequence (mean over its objects), then `global`, the scores that
+        the protocol reports, which may be a mean over all objects or classes."""
+        table = self.sequences
+        scores = {name.removesuffix("-Mean"): v for name, v in self.global_scores.items()}
+        last = pd.DataFrame([scores], index=["global"])
+        table = 100 * pd.concat([table, last.reindex(columns=table.columns)])
+        table.index.name = "sequence"
+        return table
+
+    def _repr_html_(self) -> str:
+        caption = f"{html.escape(self.label)}, protocol {html.escape(self.protocol)} (%)"
+        return f"<p>{caption}</p>{self.table.round(1).to_html()}"
 
     def files(self) -> dict[str, str]:
         """File name -> text of everything that `write` writes."""

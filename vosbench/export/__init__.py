@@ -121,6 +121,11 @@ class Table:
             rows.append(cells)
         return rows
 
+    def _repr_html_(self) -> str:
+        from vosbench.export.html import render
+
+        return render([self])
+
     def _column(self, name: str) -> Column:
         return self.columns.get(name, Column())
 

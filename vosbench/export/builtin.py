@@ -12,6 +12,7 @@ _FORMATS = (
     ("csv", "vosbench.export.data:render_csv", "values at full precision"),
     ("json", "vosbench.export.data:render_json", "values at full precision, with the notes"),
     ("markdown", "vosbench.export.markdown:render", "tables for README files and issues"),
+    ("html", "vosbench.export.html:render", "tables for a web page"),
     ("latex", "vosbench.export.latex:render", "booktabs tables for papers"),
 )
 

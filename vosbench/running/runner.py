@@ -1,6 +1,6 @@
 """Plans a run, carries it out by an executor, records what happens.
 
-runs = run(plugins, dataset, "flow", results=Path("results"))
+runs = run(plugins, dataset, "flow", RunSettings(jobs=2), results=Path("results"))
 runs[0].timing()
 """
 
@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,29 +67,13 @@ def run_folder(
     return results / dataset / run_name(spec.name, changed, seed)
 
 
-def run(
-    plugins: Plugins,
-    dataset: Dataset,
-    tracker: str | TrackerSpec,
-    *,
-    results: Path,
-    options: Mapping[str, str] | None = None,
-    sequences: Iterable[str] = (),
-    seed: int = 0,
-    device: str = "auto",
-    jobs: int = 1,
-    snapshots: Mapping[str, Sequence[str]] | None = None,
-    fresh: bool = False,
-    timeout: float = 600.0,
-    python: str = "",
-    executor: str = "local",
-    progress: Progress | None = None,
-) -> list[Run]:
-    """Run one tracker over a dataset, or go on with such a run; what is done stays.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunSettings:
+    """How a tracker is run.
 
-    Args:
-        dataset: whole; `sequences` names the part to run (all if empty).
+    Attributes:
         options: given options as text; what equals the default counts as not given.
+        seed: of all generators, before each sequence.
         device: "cpu", "cuda", "cuda:1", ..., or "auto".
         jobs: sequences at once, each in its own process with its share of the cores.
         snapshots: option -> values answered in the same run, for options that the tracker lists in
@@ -99,8 +84,44 @@ def run(
         python: interpreter of another environment in which the tracker is installed.
         executor: name of a registered executor.
 
+    Raises:
+        UsageError: `jobs` or `timeout` is out of range.
+    """
+
+    options: Mapping[str, str] = field(default_factory=dict)
+    seed: int = 0
+    device: str = "auto"
+    jobs: int = 1
+    snapshots: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    fresh: bool = False
+    timeout: float = 600.0
+    python: str = ""
+    executor: str = "local"
+
+    def __post_init__(self) -> None:
+        if self.jobs < 1:
+            raise UsageError(f"--jobs must be at least 1, not {self.jobs}")
+        if self.timeout <= 0:
+            raise UsageError(f"--timeout must be above 0 seconds, not {self.timeout:g}")
+
+
+def run(
+    plugins: Plugins,
+    dataset: Dataset,
+    tracker: str | TrackerSpec,
+    settings: RunSettings | None = None,
+    *,
+    results: Path,
+    sequences: Iterable[str] = (),
+    progress: Progress | None = None,
+) -> list[Run]:
+    """Run one tracker over a dataset, or go on with such a run; what is done stays.
+
+    Args:
+        dataset: whole; `sequences` names the part to run (all if empty).
+
     Returns:
-        The run, then one for each further value of `snapshots`. Failed sequences are in
+        The run, then one for each further value of `settings.snapshots`. Failed sequences are in
         `Run.sequences()`; `Run.complete` says whether there are none.
 
     Raises:
@@ -108,24 +129,23 @@ def run(
         PluginError: the tracker cannot be loaded.
         RunError: the run directory is in use, or holds a run of something else.
     """
-    spec = tracker if isinstance(tracker, TrackerSpec) else find_tracker(plugins, tracker, python)
-    if jobs < 1:
-        raise UsageError(f"--jobs must be at least 1, not {jobs}")
-    if timeout <= 0:
-        raise UsageError(f"--timeout must be above 0 seconds, not {timeout:g}")
-    _check_device(spec, device)
-    backend = _make_executor(plugins, executor)
-    values = spec.resolve_options(options or {})
-    asked = _resolve_snapshots(spec, snapshots or {})
+    how = settings or RunSettings()
+    spec = (
+        tracker if isinstance(tracker, TrackerSpec) else find_tracker(plugins, tracker, how.python)
+    )
+    _check_device(spec, how.device)
+    backend = _make_executor(plugins, how.executor)
+    values = spec.resolve_options(how.options)
+    asked = _resolve_snapshots(spec, how.snapshots)
     wanted = _wanted(dataset, sequences)
     states = {
-        name: RunState.of(results, dataset, spec, values | change, seed, python)
+        name: RunState.of(results, dataset, spec, values | change, how.seed, how.python)
         for name, change in _variants(values, asked).items()
     }
     with contextlib.ExitStack() as stack:
         for state in states.values():
             stack.enter_context(state.run.locked())
-            state.begin(dataset, wanted, fresh)
+            state.begin(dataset, wanted, how.fresh)
         todo = [s for s in wanted if any(s not in state.done for state in states.values())]
         main = states[""].run
         scratch = main.folder.resolve() / "scratch"
@@ -134,19 +154,19 @@ def run(
         plan = Plan(
             tracker=spec.name,
             options=values,
-            seed=seed,
-            device=device,
+            seed=how.seed,
+            device=how.device,
             snapshots=asked,
-            jobs=jobs,
-            threads=_threads(jobs),
-            timeout=timeout,
-            python=python,
+            jobs=how.jobs,
+            threads=_threads(how.jobs),
+            timeout=how.timeout,
+            python=how.python,
             plugin_files=plugins.files,
             disabled=plugins.disabled,
             log=main.folder.resolve() / "log.txt",
             scratch=scratch,
         )
-        recorder = RunRecorder(states, jobs, progress or Progress())
+        recorder = RunRecorder(states, how.jobs, progress or Progress())
         if todo:
             todo_jobs = [_job(dataset, name, states) for name in todo]
             frames = sum(len(job.sequence) for job in todo_jobs)

@@ -1,9 +1,13 @@
-"""The live display of a run on standard error: one bar for all frames, one per sequence."""
+"""The live display of a run: bars on standard error in a terminal, one bar in a notebook."""
 
 from __future__ import annotations
 
 import contextlib
+import html
+import sys
+import time
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from rich.console import Console
 from rich.progress import (
@@ -20,6 +24,8 @@ from rich.text import Text
 
 from vosbench.running.recorder import Progress
 from vosbench.store import Run, SequenceRecord
+
+_REDRAW_SECONDS = 0.2
 
 
 class Display(Progress):
@@ -79,3 +85,70 @@ class _Speed(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
         return Text(f"{speed:.1f} FPS" if speed else "", "cyan")
+
+
+class NotebookBar:
+    """One progress bar in the output of a notebook's cell; it vanishes when the work is done.
+
+    Needs no widgets: the cell's HTML is replaced as the work goes on.
+    """
+
+    def __init__(self, total: int) -> None:
+        import IPython.display
+
+        self._ipython: Any = IPython.display
+        self._total = total
+        self._done = 0
+        self._drawn = 0.0
+        self._handle = self._ipython.display(self._ipython.HTML(self._draw("")), display_id=True)
+
+    def advance(self, count: int, text: str) -> None:
+        """`count` more of the total are done; `text` is what happens now."""
+        self._done += count
+        now = time.monotonic()
+        if now - self._drawn > _REDRAW_SECONDS:
+            self._drawn = now
+            self._handle.update(self._ipython.HTML(self._draw(text)))
+
+    def end(self) -> None:
+        """Remove the bar."""
+        self._handle.update(self._ipython.HTML(""))
+
+    def _draw(self, text: str) -> str:
+        bar = f'<progress value="{self._done}" max="{max(1, self._total)}"></progress>'
+        return f"{bar} {self._done} / {self._total} {html.escape(text)}"
+
+
+class NotebookDisplay(Progress):
+    """Shows one run in a notebook while `live`."""
+
+    def __init__(self) -> None:
+        self._bar: NotebookBar | None = None
+
+    @contextlib.contextmanager
+    def live(self) -> Iterator[NotebookDisplay]:
+        """Draw until the end of the block."""
+        try:
+            yield self
+        finally:
+            if self._bar is not None:
+                self._bar.end()
+
+    def begin(self, run: Run, sequences: Sequence[str], frames: int) -> None:  # noqa: ARG002
+        self._bar = NotebookBar(frames)
+
+    def called(self, sequence: str, call: str, frame: int) -> None:  # noqa: ARG002
+        if self._bar is not None:
+            self._bar.advance(call == "track", f"{sequence}: {call}")
+
+
+def display() -> Display | NotebookDisplay:
+    """The display that suits where this program runs."""
+    return NotebookDisplay() if in_notebook() else Display()
+
+
+def in_notebook() -> bool:
+    """Whether this program runs in a kernel whose output can show HTML."""
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython else None
+    return shell is not None and hasattr(shell, "kernel")
