@@ -122,9 +122,7 @@ class Table:
         return rows
 
     def _repr_html_(self) -> str:
-        from vosbench.export.html import render
-
-        return render([self])
+        return ExporterSpec(name="html", render="vosbench.export.html:render").export([self])
 
     def _column(self, name: str) -> Column:
         return self.columns.get(name, Column())
