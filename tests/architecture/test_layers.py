@@ -15,7 +15,7 @@ PLUGINS = ("vosbench_baselines", "vosbench_eosvos", "vosbench_learning")
 #: From the top: a room may import from those below it, and rooms of one line not from each other.
 LAYERS = (
     ("__main__", "moved"),
-    ("cli",),
+    ("api", "cli"),
     ("report",),
     ("analysis", "testing"),
     ("evaluation", "export", "overlay", "pack", "running"),

@@ -144,7 +144,6 @@ def run(
       vosbench run --tracker flow --dataset davis17-val -o preset=fast --limit 3
       vosbench run --plugin ./mine.py --tracker mine --dataset path/to/folder
     """
-    from dataclasses import replace
 
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
