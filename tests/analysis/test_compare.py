@@ -16,6 +16,7 @@ from click.testing import CliRunner, Result
 from vosbench.analysis import compare
 from vosbench.analysis import scored as scoring
 from vosbench.analysis.published import published
+from vosbench.analysis.ranks import mean_ranks
 from vosbench.cli import main
 from vosbench.datasets.base import Dataset
 from vosbench.datasets.reading import write_labels
@@ -47,7 +48,44 @@ def test_table_holds_the_scores_of_the_evaluator(
     for name in ("J-Recall", "J-Decay"):
         assert row[name] == direct.global_scores[name]
     assert row["FPS"] == pytest.approx(10)
-    assert list(table.frame.columns) == ["J&F", "J", "J-Recall", "J-Decay", "F", "FPS"]
+    expected = ["J&F", "95% low", "95% high", "J", "J-Recall", "J-Decay", "F", "FPS"]
+    assert list(table.frame.columns) == expected
+    assert row["95% low"] <= row["J&F"] <= row["95% high"]
+
+
+def test_seeds_of_one_tracker_are_one_row(make_run: MakeRun, results: Path, toys: Dataset) -> None:
+    shifts = {0: 2, 1: 4, 2: 5}
+    for seed, shift in shifts.items():
+        make_run("noisy", shift=shift, seed=seed)
+    make_run("exact")
+    runs = scored(results, toys)
+    table = compare.main_table(runs, "toys")
+    assert list(table.frame.index) == ["exact", "noisy"]
+    each = [s.scores()["J&F"] for s in runs if s.name.startswith("noisy")]
+    assert table.frame.loc["noisy", "J&F"] == pytest.approx(np.mean(each))
+    assert table.frame.loc["noisy", "±"] == pytest.approx(np.std(each, ddof=1))
+    assert table.frame.loc["noisy", "Seeds"] == 3
+    apart = compare.main_table(runs, "toys", each_seed=True, intervals=True)
+    assert list(apart.frame.index) == ["exact", "noisy", "noisy+seed=1", "noisy+seed=2"]
+    assert {"J low", "J high", "F high"} <= set(apart.frame.columns)
+
+
+def test_ranks_and_their_critical_difference(
+    make_run: MakeRun, results: Path, toys: Dataset, tmp_path: Path
+) -> None:
+    for name, shift in {"worst": 6, "best": 0, "middle": 3, "twin": 3}.items():
+        make_run(name, shift=shift)
+    ranks = mean_ranks(scored(results, toys), "J")
+    assert ranks.mean.to_dict() == {"best": 1, "middle": 2.5, "twin": 2.5, "worst": 4}
+    # Demsar's table 5: q for four is 2.569.
+    assert ranks.critical == pytest.approx(2.569 * (4 * 5 / 18) ** 0.5, abs=1e-3)
+    assert ranks.alike() == [("best", "twin"), ("middle", "worst")]
+    plot = tmp_path / "ranks.svg"
+    result = command(results, "--dataset", str(toys.root), "--plot-ranks", str(plot))
+    assert result.exit_code == 0, result.output
+    assert "2.50" in plot.read_text()
+    with pytest.raises(RunError, match="three runs or more"):
+        mean_ranks(scored(results, toys, "best", "worst"))
 
 
 def test_scores_are_stored_and_stale_ones_are_made_anew(

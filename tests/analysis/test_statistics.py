@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vosbench.analysis.statistics import bootstrap_interval, paired_difference, wilcoxon_p
+from vosbench.analysis.statistics import bootstrap_interval, holm, paired_difference, wilcoxon_p
 
 
 def exact_wilcoxon(differences: list[float]) -> float:
@@ -89,3 +89,11 @@ def test_one_pair_and_none() -> None:
 def test_scores_that_do_not_pair_are_refused() -> None:
     with pytest.raises(ValueError, match="one length"):
         paired_difference([0.1, 0.2], [0.1])
+
+
+def test_holm_is_the_textbook_correction() -> None:
+    # Step down: 4 * .01, 3 * .02 and so on, never falling, never above 1; nan is no test.
+    corrected = holm([0.02, 0.01, float("nan"), 0.03, 0.5])
+    assert corrected == pytest.approx([0.06, 0.04, float("nan"), 0.06, 0.5], nan_ok=True)
+    assert holm([0.6, 0.7]) == pytest.approx([1, 1])
+    assert holm([]).size == 0

@@ -7,16 +7,20 @@ text. Scores are in 0..1 inside and printed in percent, as papers do.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import replace
+from typing import Literal
 
+import numpy as np
 import pandas as pd
 
 from vosbench.analysis.published import Published, published
 from vosbench.analysis.scored import ScoredRun
-from vosbench.analysis.statistics import clustered_difference, paired_difference
+from vosbench.analysis.seeds import SeedGroup, by_seed
+from vosbench.analysis.statistics import clustered_difference, holm, paired_difference
 from vosbench.errors import RunError
 from vosbench.export import Column, Place, Table
-from vosbench.store import Run
+from vosbench.metrics import Column as MeasureColumn
 
 PERCENT = Column(scale=100, decimals=1, best="max")
 PERCENT_LOW = Column(scale=100, decimals=1, best="min")
@@ -26,6 +30,9 @@ FPS = Column(decimals=1, best="max", significant=2)
 _ORDER = ("J&F", "J", "J-Recall", "J-Decay", "F", "J-seen", "F-seen", "J-unseen", "F-unseen")
 _PUBLISHED = "†"
 _PART = "Part"
+_SEEDS = "Seeds"
+_LOW, _HIGH, _SPREAD = _SPREADS = "95% low", "95% high", "±"
+_SUFFIXES = ("low", "high", _SPREAD)
 _LEFT_OUT = frozenset({"F-Recall", "F-Decay"})
 
 
@@ -100,20 +107,29 @@ def main_table(
     dataset: str,
     numbers: Published | None = None,
     notes: Sequence[str] = (),
+    *,
+    intervals: bool = False,
+    each_seed: bool = False,
 ) -> Table:
     """Runs, then published methods: global scores and FPS, best in bold.
 
-    FPS counts frames over the whole time of a tracker, initialisation and updates included. Where
-    the machine was shared it stands in parentheses; neither that nor the FPS of published methods,
-    measured on other hardware, is ranked. Where a run is over a part of the dataset, a column says
-    how much of it.
+    Beside the leading score stands its 95 % interval over whole sequences. Runs that differ in
+    their seed alone are one row. FPS counts frames over the whole time of a tracker, initialisation
+    and updates included. Where the machine was shared it stands in parentheses; neither that nor
+    the FPS of published methods, measured on other hardware, is ranked. Where a run is over a part
+    of the dataset, a column says how much of it.
+
+    Args:
+        intervals: intervals of all scores.
+        each_seed: one row for each run.
     """
-    own = pd.DataFrame(
-        [scored.scores() | {"FPS": _fps(scored.run)} for scored in runs],
-        index=[scored.name for scored in runs],
-    ).assign(**_parts(runs))
+    groups = by_seed(runs, apart=each_seed)
+    rows = [group.scores() | {"FPS": _mean_fps(group)} for group in groups]
+    firsts = [group.runs[0] for group in groups]
+    own = pd.DataFrame(rows, index=[group.name for group in groups]).assign(**_parts(firsts))
+    remarks, marks = _run_notes(runs, groups)
+    own = _with_spread(own, groups, intervals=intervals)
     frame = own
-    remarks, marks = _run_notes(runs)
     sections: tuple[int, ...] = ()
     unranked: set[Place] = set()
     if numbers is not None:
@@ -127,16 +143,39 @@ def main_table(
         remarks.append(f"{_PUBLISHED} Published: {numbers.source}.{fps}")
     frame = frame[_ordered(frame)]
     frame.index.name = "Tracker"
+    shared = {
+        (row, "FPS")
+        for row, group in enumerate(groups)
+        if not all(scored.ranked for scored in group.runs)
+    }
     return Table(
         title=label(runs, dataset),
         frame=frame,
-        columns=_columns(frame),
+        columns=_columns(frame, known_columns(runs)),
         sections=sections,
-        parentheses=frozenset((row, "FPS") for row, scored in enumerate(runs) if not scored.ranked),
+        parentheses=frozenset(shared),
         unranked=frozenset(unranked),
         marks=marks,
         notes=(*remarks, *notes),
     )
+
+
+def _with_spread(
+    own: pd.DataFrame, groups: Sequence[SeedGroup], *, intervals: bool
+) -> pd.DataFrame:
+    """Columns of intervals and of the deviation over seeds, where there are any."""
+    scores = [name for name in _ordered(own) if name not in ("FPS", _PART)]
+    for name in scores if intervals else scores[:1]:
+        low, high = zip(*(group.interval(name) for group in groups), strict=True)
+        if not all(np.isnan(low)):
+            titles = (f"{name} low", f"{name} high") if intervals else (_LOW, _HIGH)
+            own = own.assign(**dict(zip(titles, (low, high), strict=True)))
+    if any(len(group.runs) > 1 for group in groups):
+        for name in scores if intervals else scores[:1]:
+            title = f"{name} {_SPREAD}" if intervals else _SPREAD
+            own = own.assign(**{title: [group.deviation(name) for group in groups]})
+        own = own.assign(**{_SEEDS: [len(group.runs) for group in groups]})
+    return own
 
 
 def published_table(numbers: Published) -> Table:
@@ -156,7 +195,7 @@ def sequence_table(runs: Sequence[ScoredRun], dataset: str, measure: str = "J&F"
     part = label(runs, "")
     frame.loc[f"mean of {part}" if part else "mean"] = frame.mean()
     frame.index.name = "Sequence"
-    column = PERCENT_LOW if measure.endswith("Decay") else PERCENT
+    column = _columns(pd.DataFrame(columns=[measure]), known_columns(runs))[measure]
     return Table(
         title=f"{label(runs, dataset)}: {measure} by sequence",
         frame=frame,
@@ -204,11 +243,15 @@ def paired_table(
             "95% low": result.low,
             "95% high": result.high,
             "p": result.p_value,
+            "p Holm": result.p_value,
             "Better": result.wins,
             "Worse": result.losses,
             "Pairs": result.count,
         }
-    signed = Column(scale=100, decimals=1, signed=True)
+    for name, p in zip(rows, holm([row["p"] for row in rows.values()]), strict=True):
+        rows[name]["p Holm"] = float(p)
+    shown = _columns(pd.DataFrame(columns=[measure]), known_columns(runs))[measure]
+    signed = replace(shown, best=None, signed=True)
     others = [scored for scored in runs if scored is not base]
     frame = pd.DataFrame.from_dict(rows, orient="index").assign(**_parts(others))
     frame.index.name = "Tracker"
@@ -221,12 +264,13 @@ def paired_table(
             "95% low": signed,
             "95% high": signed,
             "p": Column(decimals=3, significant=2),
+            "p Holm": Column(decimals=3, significant=2),
             **{name: Column(decimals=0) for name in ("Better", "Worse", "Pairs")},
         },
         notes=(
             "Mean over pairs with its BCa bootstrap interval (10000 resamples of whole sequences, "
-            "fixed seed); p: Wilcoxon signed-rank test, two-sided, not corrected for several "
-            f"comparisons. Pairs: {counted}.",
+            "fixed seed); p: Wilcoxon signed-rank test, two-sided; p Holm: corrected for the "
+            f"number of rows. Pairs: {counted}.",
         ),
     )
 
@@ -247,8 +291,14 @@ def plot_points(table: Table) -> pd.DataFrame:
     return frame.dropna(subset=["score", "fps"]).reset_index(drop=True)
 
 
-def _run_notes(runs: Sequence[ScoredRun]) -> tuple[list[str], dict[Place, str]]:
+def _run_notes(
+    runs: Sequence[ScoredRun], groups: Sequence[SeedGroup]
+) -> tuple[list[str], dict[Place, str]]:
     notes: list[str] = []
+    if any(scored.intervals() for scored in runs):
+        notes.append("low, high: 95 % bootstrap interval over whole videos.")
+    if any(len(group.runs) > 1 for group in groups):
+        notes.append(f"Rows of several seeds: their mean; {_SPREAD}: standard deviation.")
     marks: dict[Place, str] = {}
     if any(scored.run.record.shared_machine for scored in runs):
         notes.append("(FPS): the machine did other work meanwhile; not ranked.")
@@ -258,19 +308,21 @@ def _run_notes(runs: Sequence[ScoredRun]) -> tuple[list[str], dict[Place, str]]:
     if any(scored.evaluation is not None and not scored.evaluation.official for scored in runs):
         notes.append("Unofficial scores: the program of the evaluation server is not public.")
     reasons = incomparable_reasons(runs)
-    for row, scored in enumerate(runs):
-        if scored.name in reasons:
+    for row, group in enumerate(groups):
+        why = [reason for scored in group.runs for reason in reasons.get(scored.name, ())]
+        if why:
             sign = "*" * (len(marks) + 1)
             marks[(row, "")] = sign
-            notes.append(f"{sign} Not comparable: {'; '.join(reasons[scored.name])}.")
+            notes.append(f"{sign} Not comparable: {'; '.join(dict.fromkeys(why))}.")
     if any(scored.evaluation is None and scored.run.complete for scored in runs):
         notes.append("Not scored: the annotations are not public; see `vosbench pack`.")
     return notes, marks
 
 
-def _fps(run: Run) -> float:
-    timing = run.timing()
-    return float("nan") if timing is None else timing.fps
+def _mean_fps(group: SeedGroup) -> float:
+    timings = [scored.run.timing() for scored in group.runs]
+    known = [timing.fps for timing in timings if timing is not None]
+    return float(np.mean(known)) if known else float("nan")
 
 
 def _say(fact: Hashable) -> str:
@@ -279,10 +331,16 @@ def _say(fact: Hashable) -> str:
 
 def _ordered(frame: pd.DataFrame) -> list[str]:
     there = [str(name) for name in frame.columns]
-    last = [name for name in ("FPS", _PART) if name in there]
-    others = [n for n in there if n not in _ORDER and n not in _LEFT_OUT and n not in last]
-    scores = [name for name in _ORDER if name in there]
-    return [*scores, *others, *last]
+    last = [name for name in ("FPS", _SEEDS, _PART) if name in there]
+    spread = [name for name in there if name in _SPREADS or name.rpartition(" ")[2] in _SUFFIXES]
+    others = [n for n in there if n not in (*_ORDER, *_LEFT_OUT, *last, *spread)]
+    scores = [*(name for name in _ORDER if name in there), *others]
+    ordered = []
+    for position, name in enumerate(scores):
+        own = [f"{name} {suffix}" for suffix in _SUFFIXES]
+        own += _SPREADS if position == 0 else []
+        ordered += [name, *(title for title in own if title in spread)]
+    return [*ordered, *last]
 
 
 def _parts(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
@@ -292,11 +350,29 @@ def _parts(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
     return {_PART: [(s.part or f"all {s.whole or len(s.sequences)}") for s in runs]}
 
 
-def _columns(frame: pd.DataFrame) -> dict[str, Column]:
-    columns = {
-        name: PERCENT_LOW if name.endswith("Decay") else PERCENT for name in map(str, frame.columns)
-    }
-    return columns | {"FPS": FPS, _PART: Column()}
+def _columns(
+    frame: pd.DataFrame, known: Mapping[str, MeasureColumn] | None = None
+) -> dict[str, Column]:
+    """How each column is printed; `known` says what is not a share, or better when low."""
+    columns = {}
+    for name in map(str, frame.columns):
+        measure = (known or {}).get(name)
+        if name in (_LOW, _HIGH, _SPREAD) or name.rpartition(" ")[2] in _SUFFIXES:
+            columns[name] = Column(scale=100)
+        elif measure is not None:
+            best: Literal["max", "min"] = "min" if measure.better == "lower" else "max"
+            scale, decimals = (100, 1) if measure.unit == "share" else (1, 1)
+            decimals = decimals if measure.unit else 3
+            columns[name] = Column(scale=scale, decimals=decimals, best=best)
+        else:
+            columns[name] = PERCENT_LOW if name.endswith("Decay") else PERCENT
+    return columns | {"FPS": FPS, _PART: Column(), _SEEDS: Column(decimals=0)}
+
+
+def known_columns(runs: Sequence[ScoredRun]) -> dict[str, MeasureColumn]:
+    """What the runs' scores say about the columns of their sequence metrics, by name."""
+    evaluations = [scored.evaluation for scored in runs if scored.evaluation is not None]
+    return {column.name: column for e in evaluations for column in e.columns}
 
 
 def measure_values(scored: ScoredRun, measure: str, unit: str) -> pd.Series[float]:

@@ -65,6 +65,14 @@ class ScoredRun:
             for name, value in self.evaluation.global_scores.items()
         }
 
+    def intervals(self) -> dict[str, tuple[float, float]]:
+        """95 % intervals of the global scores, named as in `scores`; see
+        `vosbench.evaluation.intervals`."""
+        if self.evaluation is None:
+            return {}
+        bounds = self.evaluation.intervals
+        return {name.removesuffix("-Mean"): interval for name, interval in bounds.items()}
+
 
 def select_runs(
     results: Path, dataset: str, trackers: Sequence[str] = (), exclude: Sequence[str] = ()

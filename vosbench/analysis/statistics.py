@@ -47,17 +47,17 @@ def paired_difference(first: ArrayLike, second: ArrayLike) -> PairedDifference:
     a, b = np.asarray(first, dtype=np.float64), np.asarray(second, dtype=np.float64)
     if a.shape != b.shape or a.ndim != 1:
         raise ValueError(f"scores must be two vectors of one length, not {a.shape} and {b.shape}")
-    incomparable_reasons = a - b
-    incomparable_reasons = incomparable_reasons[np.isfinite(incomparable_reasons)]
-    low, high = bootstrap_interval(incomparable_reasons)
+    differences = a - b
+    differences = differences[np.isfinite(differences)]
+    low, high = bootstrap_interval(differences)
     return PairedDifference(
-        count=incomparable_reasons.size,
-        mean=float(incomparable_reasons.mean()) if incomparable_reasons.size else float("nan"),
+        count=differences.size,
+        mean=float(differences.mean()) if differences.size else float("nan"),
         low=low,
         high=high,
-        p_value=wilcoxon_p(incomparable_reasons),
-        wins=int((incomparable_reasons > 0).sum()),
-        losses=int((incomparable_reasons < 0).sum()),
+        p_value=wilcoxon_p(differences),
+        wins=int((differences > 0).sum()),
+        losses=int((differences < 0).sum()),
     )
 
 
@@ -85,23 +85,35 @@ def clustered_difference(
             "scores and clusters must be vectors of one length, "
             f"not {a.shape}, {b.shape} and {groups.shape}"
         )
-    incomparable_reasons = a - b
-    known = np.isfinite(incomparable_reasons)
-    incomparable_reasons = incomparable_reasons[known]
+    differences = a - b
+    known = np.isfinite(differences)
+    differences = differences[known]
     _, members = np.unique(groups[known], return_inverse=True)
-    sums = np.bincount(members, weights=incomparable_reasons).astype(np.float64)
+    sums = np.bincount(members, weights=differences).astype(np.float64)
     sizes = np.bincount(members)
     means = sums / sizes
     low, high = _ratio_interval(sums, sizes)
     return PairedDifference(
         count=means.size,
-        mean=float(incomparable_reasons.mean()) if incomparable_reasons.size else float("nan"),
+        mean=float(differences.mean()) if differences.size else float("nan"),
         low=low,
         high=high,
         p_value=wilcoxon_p(means),
         wins=int((means > 0).sum()),
         losses=int((means < 0).sum()),
     )
+
+
+def holm(p_values: ArrayLike) -> NDArray[np.float64]:
+    """P values (N,) corrected for N tests (Holm 1979): if those below a level are taken for real,
+    the chance that any of them is none stays below it. NaN stays NaN and is no test."""
+    raw = np.asarray(p_values, dtype=np.float64)
+    out = np.full(raw.shape, np.nan)
+    known = np.flatnonzero(np.isfinite(raw))
+    order = known[np.argsort(raw[known], kind="stable")]
+    scaled = raw[order] * np.arange(order.size, 0, -1)
+    out[order] = np.minimum(np.maximum.accumulate(scaled), 1.0)
+    return out
 
 
 def bootstrap_interval(
@@ -155,13 +167,13 @@ def _ratio_interval(sums: NDArray[np.float64], sizes: NDArray[np.int64]) -> tupl
     return float(interval.low), float(interval.high)
 
 
-def wilcoxon_p(incomparable_reasons: NDArray[np.float64]) -> float:
+def wilcoxon_p(differences: NDArray[np.float64]) -> float:
     """Two-sided p of the Wilcoxon signed-rank test that `differences` (N,) are symmetric about
     zero. Zeros are dropped (Wilcoxon 1945); 1 if nothing else is there, NaN without values."""
     from scipy import stats
 
-    if not incomparable_reasons.size:
+    if not differences.size:
         return float("nan")
-    if not incomparable_reasons.any():
+    if not differences.any():
         return 1.0
-    return float(stats.wilcoxon(incomparable_reasons[incomparable_reasons != 0]).pvalue)
+    return float(stats.wilcoxon(differences[differences != 0]).pvalue)

@@ -18,6 +18,9 @@ from vosbench.cli.options import (
 from vosbench.cli.tables import check_plot, find_exporter, write_tables
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from vosbench.analysis.scored import ScoredRun
     from vosbench.export import Table
 
 
@@ -47,6 +50,8 @@ if TYPE_CHECKING:
     "--unit", type=click.Choice(["sequence", "object"]), default="sequence", show_default=True,
     help="What --against pairs.",
 )  # fmt: skip
+@click.option("--intervals", is_flag=True, help="95 % intervals of all scores, not of one only.")
+@click.option("--each-seed", is_flag=True, help="One row a run: do not average over seeds.")
 @click.option("--no-published", is_flag=True, help="Leave published numbers out.")
 @click.option(
     "--published", "other", type=click.Choice(DATASETS),
@@ -56,6 +61,10 @@ if TYPE_CHECKING:
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Draw accuracy against speed (.svg, .pdf or .png).",
+)  # fmt: skip
+@click.option(
+    "--plot-ranks", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Draw mean ranks by --measure and their critical difference (.svg, .pdf or .png).",
 )  # fmt: skip
 @table_options
 def compare(
@@ -70,10 +79,13 @@ def compare(
     measure: str,
     against: str | None,
     unit: str,
+    intervals: bool,
+    each_seed: bool,
     no_published: bool,
     other: str | None,
     mix: bool,
     plot: Path | None,
+    plot_ranks: Path | None,
     output: Path | None,
 ) -> None:
     """Show the runs in --results beside each other and beside published numbers.
@@ -85,12 +97,13 @@ def compare(
     from vosbench.errors import UsageError
 
     check_plot(plot)
+    check_plot(plot_ranks, "--plot-ranks")
     exporter = find_exporter(format_name)
     from vosbench.analysis import compare as comparing
 
     names = [dataset] if dataset else stored_datasets(results)
-    if plot is not None and len(names) > 1:
-        raise UsageError("--plot draws one dataset", f"Choose --dataset: {', '.join(names)}.")
+    if (plot or plot_ranks) and len(names) > 1:
+        raise UsageError("a plot shows one dataset", f"Choose --dataset: {', '.join(names)}.")
     tables: list[Table] = []
     for name in names:
         runs, _ = score_runs_over(name, tracker, results, data_root, exclude, common=common)
@@ -98,13 +111,19 @@ def compare(
             comparing.require_comparable(runs)
         short = runs[0].run.record.dataset
         beside, remark = (None, ()) if no_published else comparing.published_beside(short, runs)
-        tables.append(comparing.main_table(runs, short, beside, remark))
+        tables.append(
+            comparing.main_table(
+                runs, short, beside, remark, intervals=intervals, each_seed=each_seed
+            )
+        )
         if plot is not None:
             from vosbench.export import plots
 
             figure = plots.plane_plot(comparing.plot_points(tables[-1]), title=tables[-1].title)
             plots.save(figure, plot)
             click.echo(f"plot: {plot}", err=True)
+        if plot_ranks is not None:
+            _draw_ranks(plot_ranks, runs, measure, tables[-1].title)
         if per_sequence:
             tables.append(comparing.sequence_table(runs, short, measure))
         if against:
@@ -113,3 +132,17 @@ def compare(
     if elsewhere is not None:
         tables.append(comparing.published_table(elsewhere))
     write_tables(tables, exporter, output)
+
+
+def _draw_ranks(file: Path, runs: Sequence[ScoredRun], measure: str, title: str) -> None:
+    from vosbench.analysis.compare import known_columns
+    from vosbench.analysis.ranks import mean_ranks
+    from vosbench.export import plots
+    from vosbench.export.ranks import rank_plot
+
+    column = known_columns(runs).get(measure)
+    lower = column.better == "lower" if column else measure.endswith("Decay")
+    ranks = mean_ranks(runs, measure, lower=lower)
+    title = f"{title}: {measure}, Friedman p = {ranks.p_value:.2g}"
+    plots.save(rank_plot(ranks.mean, ranks.critical, ranks.alike(), title), file)
+    click.echo(f"plot: {file}", err=True)

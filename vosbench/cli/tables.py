@@ -25,10 +25,10 @@ def find_exporter(name: str) -> ExporterSpec:
     return exporters[name]
 
 
-def check_plot(plot: Path | None) -> None:
-    """Raises UsageError if `--plot` names a kind of picture that is not known."""
+def check_plot(plot: Path | None, option: str = "--plot") -> None:
+    """Raises UsageError if `option` names a kind of picture that is not known."""
     if plot is not None and plot.suffix.lower() not in PLOTS:
-        raise UsageError(f"--plot {plot}: unknown kind of picture", f"Kinds: {', '.join(PLOTS)}.")
+        raise UsageError(f"{option} {plot}: unknown kind of picture", f"Kinds: {', '.join(PLOTS)}.")
 
 
 def write_tables(tables: Sequence[Table], exporter: ExporterSpec, output: Path | None) -> None:

@@ -15,6 +15,7 @@ import pandas as pd
 
 from vosbench.datasets.base import Dataset, label_of, part_of
 from vosbench.errors import EvaluationError
+from vosbench.evaluation.intervals import score_intervals
 from vosbench.evaluation.score import AnySpec, SequenceScores
 from vosbench.metrics import Column, SequenceMetricSpec
 from vosbench.metrics.protocols import Protocol, Row
@@ -90,7 +91,9 @@ class Evaluation:
         overall = rules.overall(rows)
         through = [spec for spec in metrics if isinstance(spec, SequenceMetricSpec)]
         parts = {m.name: [result.measured[m.name] for result in results] for m in through}
-        further = {m.name: m.resolve().scores(summed(parts[m.name])) for m in through}
+        found = [(m.resolve(), parts[m.name]) for m in through]
+        further = [metric.scores(summed(measured)) for metric, measured in found]
+        names = [video.name for video in dataset.sequences]
         per_object: dict[tuple[Any, Any], Row] = {}
         per_sequence: dict[str, Row] = {}
         for measured in parts.values():
@@ -105,11 +108,12 @@ class Evaluation:
             whole=dataset.size,
             global_scores={
                 **overall,
-                **{name: float(v) for scores in further.values() for name, v in scores.items()},
+                **{name: float(value) for scores in further for name, value in scores.items()},
             },
             objects=pd.DataFrame(objects),
             frames=pd.concat(frames, ignore_index=True),
             official=rules.official,
+            intervals=score_intervals(rules, rows, names, found),
             sequence_scores=pd.DataFrame.from_dict(per_sequence, orient="index"),
             columns=tuple(column for spec in through for column in spec.columns),
             tables=rules.files(rows, overall),
