@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from vosbench_eosvos.finetune import fine_tune, make_example, to_tensor
+from vosbench_eosvos.finetune import cycle, fine_tune, join, loss_of, make_example, to_tensor
 from vosbench_learning.seeds import derive_seed
 
 
@@ -37,13 +37,13 @@ def test_the_fast_path_gives_what_the_plain_one_gives(tiny, model, scene):
     depth = model.frozen_depth(start)
     assert depth == 5 and len(start) < len(tiny.learning)
     example = make_example(model, frames[0].image, masks[0][1], depth)
-    fast = last(fine_tune(model, tiny, start, [example], at=(3,), seed=7))
+    fast = last(fine_tune(model, tiny, start, cycle([example]), at=(3,), seed=7))
 
     image = to_tensor(frames[0].image, torch.device("cpu"))
     plain = tiny.initial_parameters()
     for step in range(3):
         torch.manual_seed(derive_seed(7, step))
-        losses = functional_call(model, plain, (image, [example.target]))
+        losses = functional_call(model, plain, (image, example.targets))
         grads = torch.autograd.grad(
             sum(losses.values()), list(plain.values()), materialize_grads=True, allow_unused=True
         )
@@ -61,13 +61,13 @@ def test_the_fast_path_gives_what_the_plain_one_gives(tiny, model, scene):
 def test_losses_fall(tiny, model, examples):
     def loss(params):
         torch.manual_seed(0)
-        target = examples[0].target
+        target = examples[0].targets[0]
         with torch.no_grad():
             losses = functional_call(model, params, (examples[0].features, [target]))
         return float(sum(losses.values()))
 
     start = tiny.initial_parameters(drop_frozen=True)
-    after = last(fine_tune(model, tiny, start, examples[:1], at=(8,), seed=0))
+    after = last(fine_tune(model, tiny, start, cycle(examples[:1]), at=(8,), seed=0))
     assert loss(after) < loss(start)
 
 
@@ -75,7 +75,7 @@ def test_one_seed_gives_one_answer_whatever_the_global_generator_does(tiny, mode
     start = tiny.initial_parameters(drop_frozen=True)
 
     def run(seed):
-        return last(fine_tune(model, tiny, start, examples, at=(2,), seed=seed))
+        return last(fine_tune(model, tiny, start, cycle(examples), at=(2,), seed=seed))
 
     torch.manual_seed(1)
     state = torch.random.get_rng_state()
@@ -88,34 +88,46 @@ def test_one_seed_gives_one_answer_whatever_the_global_generator_does(tiny, mode
 
 def test_snapshots_are_what_shorter_runs_give(tiny, model, examples):
     start = tiny.initial_parameters(drop_frozen=True)
-    snapshots = dict(fine_tune(model, tiny, start, examples, at=(0, 1, 3), seed=0))
+    snapshots = dict(fine_tune(model, tiny, start, cycle(examples), at=(0, 1, 3), seed=0))
     assert same(snapshots[0], {n: v.detach() for n, v in start.items()})
     for steps in (1, 3):
-        alone = last(fine_tune(model, tiny, start, examples, at=(steps,), seed=0))
+        alone = last(fine_tune(model, tiny, start, cycle(examples), at=(steps,), seed=0))
         assert same(snapshots[steps], alone)
 
 
 def test_steps_cycle_through_the_examples(tiny, model, examples):
     start = tiny.initial_parameters(drop_frozen=True)
-    cycle = last(fine_tune(model, tiny, start, examples[:2], at=(3,), seed=0))
+    turns = last(fine_tune(model, tiny, start, cycle(examples[:2]), at=(3,), seed=0))
+    order = (0, 1, 0)
     spelled_out = last(
-        fine_tune(model, tiny, start, [examples[i] for i in (0, 1, 0)], at=(3,), seed=0)
+        fine_tune(model, tiny, start, lambda step: examples[order[step]], at=(3,), seed=0)
     )
-    assert same(cycle, spelled_out)
-    assert not same(cycle, last(fine_tune(model, tiny, start, examples[:1], at=(3,), seed=0)))
+    assert same(turns, spelled_out)
+    assert not same(
+        cycle, last(fine_tune(model, tiny, start, cycle(examples[:1]), at=(3,), seed=0))
+    )
 
 
-def test_a_batch_takes_the_mean_gradient(tiny, model, examples):
+def test_a_batch_is_one_loss_over_its_images_in_their_order(tiny, model, examples):
     start = tiny.initial_parameters(drop_frozen=True)
-    twice = last(fine_tune(model, tiny, start, [examples[0]] * 2, at=(1,), seed=0, batch=2))
-    assert set(twice) == set(start)
-    assert all(value.isfinite().all() for value in twice.values())
+    batches = cycle(examples[:3], batch=2)
+    rows = [batches(step).features.maps[4] for step in range(3)]
+    single = [example.features.maps[4] for example in examples[:3]]
+    for step, (first, second) in enumerate(((0, 1), (2, 0), (1, 2))):
+        assert torch.equal(rows[step], torch.cat([single[first], single[second]]))
+    assert len(cycle(examples[:2], batch=3)(0).targets) == 2  # no image twice in a batch
+    # Boxes of all images together are one mean, so a batch of one image twice is that image.
+    torch.manual_seed(0)
+    one = loss_of(model, start, examples[0])
+    torch.manual_seed(0)
+    two = loss_of(model, start, join([examples[0]] * 2))
+    assert two == pytest.approx(float(one.detach()), rel=0.1)
 
 
 def test_the_model_itself_is_never_changed(tiny, model, examples):
     before = {name: value.clone() for name, value in model.state_dict().items()}
     start = tiny.initial_parameters(drop_frozen=True)
-    last(fine_tune(model, tiny, start, examples, at=(2,), seed=0))
+    last(fine_tune(model, tiny, start, cycle(examples), at=(2,), seed=0))
     assert same(before, model.state_dict())
     assert same(tiny.initial_parameters(), {n: before[n] for n in tiny.learning})
 
@@ -128,7 +140,7 @@ def test_an_empty_mask_and_unsure_pixels_leave_everything_finite(tiny, model, sc
     unsure[20:30] = np.nan
     for mask in (np.zeros_like(masks[0][1]), unsure):
         example = make_example(model, frames[0].image, mask, depth)
-        params = last(fine_tune(model, tiny, start, [example], at=(2,), seed=0))
+        params = last(fine_tune(model, tiny, start, cycle([example]), at=(2,), seed=0))
         assert all(value.isfinite().all() for value in params.values())
 
 

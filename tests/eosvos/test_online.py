@@ -4,13 +4,14 @@ import numpy as np
 import pytest
 import torch
 
+from vosbench_eosvos.finetune import make_example
 from vosbench_eosvos.online import KEPT, Memory
 from vosbench_eosvos.tracker import EosvosTracker
 
 
 @pytest.fixture
 def seen(tiny, scene):
-    """(model, features of a frame, probabilities in it)."""
+    """(makes an example of a target, probabilities in a frame)."""
     model = tiny.build_model()
     frames, _ = scene()
     with torch.no_grad():
@@ -18,32 +19,52 @@ def seen(tiny, scene):
     probabilities = np.zeros(frames[0].size, np.float32)
     probabilities[10:30, 10:40] = 0.99
     probabilities[30:40, 10:40] = 0.6
-    return model, features, probabilities
+    return lambda target: make_example(model, features, target, 3), probabilities
 
 
-@pytest.mark.parametrize("rule", KEPT)
+@pytest.mark.parametrize("rule", sorted(set(KEPT) - {"lagged"}))
 def test_a_rule_keeps_the_latest_frames_that_show_the_object(rule, seen):
-    model, features, probabilities = seen
-    memory = Memory(rule, 3)
+    example, probabilities = seen
+    memory = Memory(rule)
     for t in range(6):
         shifted = np.roll(probabilities, t, axis=1)
-        memory.observe(model, features, shifted, score=0.9)
-    memory.observe(model, features, np.zeros_like(probabilities), score=0.0)
-    left = [float(example.target["boxes"][0, 0]) for example in memory.examples]
+        memory.observe(shifted, 0.9, example)
+    memory.observe(np.zeros_like(probabilities), 0.0, example)
+    memory.observe(None, 0.0, example)
+    left = [float(example.targets[0]["boxes"][0, 0]) for example in memory.examples]
     assert left == [10 + t for t in range(6)][-KEPT[rule] :]
 
 
+def test_the_lagged_rule_takes_the_third_and_fourth_last_frame_if_the_object_was_found(seen):
+    example, probabilities = seen
+
+    def left(found):
+        memory = Memory("lagged")
+        for t, there in enumerate(found):
+            shifted = np.roll(probabilities, t, axis=1) if there else None
+            memory.observe(shifted, 0.1, example)
+        return [float(e.targets[0]["boxes"][0, 0]) - 10 for e in memory.examples]
+
+    assert left([1, 1]) == []
+    assert left([1, 1, 1]) == [0]
+    assert left([1, 1, 1, 1, 1]) == [2, 1]
+    assert left([1, 1, 0, 1, 1]) == [1]
+    assert left([1, 0, 0, 1, 1]) == []
+
+
 def test_only_the_confident_rule_asks_for_a_score(seen):
-    for rule in KEPT:
-        memory = Memory(rule, 3)
-        memory.observe(*seen, score=0.4)
+    example, probabilities = seen
+    for rule in ("confident", "recent", "ignore"):
+        memory = Memory(rule)
+        memory.observe(probabilities, 0.4, example)
         assert len(memory.examples) == (rule != "confident")
 
 
 def test_the_ignoring_rule_marks_unsure_pixels_only(seen):
-    memory = Memory("ignore", 3)
-    memory.observe(*seen, score=0.9)
-    mask = memory.examples[0].target["masks"][0]
+    example, probabilities = seen
+    memory = Memory("ignore")
+    memory.observe(probabilities, 0.9, example)
+    mask = memory.examples[0].targets[0]["masks"][0]
     assert mask[10:30, 10:40].eq(1).all()
     assert mask[30:40, 10:40].isnan().all()
     assert mask.isnan().sum() == 300 and mask.nansum() == 600

@@ -36,15 +36,17 @@ def propagate(
     generator: torch.Generator,
     *,
     amount: float = 0.1,
+    itself: bool = True,
 ) -> Tensor:
-    """The box itself and grown copies of it.
+    """Grown copies of a box.
 
     Args:
         box: x1, y1, x2, y2 in pixels.
-        copies: number of boxes returned, the first of which is `box`.
+        copies: number of boxes returned.
         size: (height, width) of the image, to which the copies are clipped.
         generator: a CPU generator to draw from.
         amount: each side moves outward by a share of the box's extent in [0, amount).
+        itself: the first one is `box`, unmoved.
 
     Returns:
         (copies, 4) float32 on the CPU.
@@ -52,7 +54,8 @@ def propagate(
     x1, y1, x2, y2 = box
     extent = torch.tensor([x1 - x2, y1 - y2, x2 - x1, y2 - y1])  # outward is down for x1 and y1
     moves = torch.rand(copies, 4, generator=generator) * amount
-    moves[:1] = 0
+    if itself:
+        moves[:1] = 0
     boxes = torch.tensor(box) + moves * extent
     height, width = size
     return boxes.clamp(min=0).minimum(torch.tensor([width, height, width, height]))

@@ -2,24 +2,26 @@
 
 The parameters always start from theta_T, the result of fine-tuning on the first frame, never from
 the last adaptation, so that errors do not add up (e-OSVOS, NeurIPS 2020, sec. 3.3). Which past
-frames the paper learned from is not known; the three rules of the reference implementation's
-history are offered.
+frames the paper learned from is not known; the rules of the reference implementation's history are
+offered.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from vosbench.types import Scores
-from vosbench_eosvos.finetune import Example, make_example
-from vosbench_eosvos.model import MaskRCNN
-from vosbench_learning.backbone import StageOutputs
+from vosbench_eosvos.finetune import Example
 
-#: Frames besides the first that each rule learns from.
-KEPT = {"confident": 2, "recent": 4, "ignore": 1}
+#: Frames that each rule remembers.
+KEPT = {"confident": 2, "recent": 4, "ignore": 1, "lagged": 4}
+
+#: Rule "lagged": places among the remembered frames of those that are learned from.
+LAGGED = (-3, -4)
 
 #: Rule "confident": least detection score of a frame to learn from.
 SURE_FRAME = 0.5
@@ -34,35 +36,43 @@ class Memory:
 
     Attributes:
         rule: "confident": the last two frames whose detection scored at least `SURE_FRAME`;
-            "recent": the last four; "ignore": the last one without its `UNSURE_PIXELS`.
+            "recent": the last four; "ignore": the last one without its `UNSURE_PIXELS`; "lagged":
+            the third and the fourth last, found or not.
             Frames in which nothing was found are no example in any of them.
-        depth: number of leading backbone stages that do not learn.
-        examples: the chosen frames, oldest first.
     """
 
     rule: str
-    depth: int
-    examples: deque[Example] = field(init=False)
+    _kept: deque[Example | None] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.examples = deque(maxlen=KEPT[self.rule])
+        self._kept = deque(maxlen=KEPT[self.rule])
+
+    @property
+    def examples(self) -> list[Example]:
+        """The chosen frames, oldest first; those of "lagged" latest first."""
+        kept = list(self._kept)
+        if self.rule == "lagged":
+            kept = [kept[place] for place in LAGGED if len(kept) >= -place]
+        return [example for example in kept if example is not None]
 
     def observe(
-        self, model: MaskRCNN, features: StageOutputs, probabilities: Scores, score: float
+        self, probabilities: Scores | None, score: float, example: Callable[[Scores], Example]
     ) -> None:
         """Take note of a prediction.
 
         Args:
-            model: for its device only.
-            features: of the leading `depth` stages.
-            probabilities: (H, W) of the object at the size of the features' image.
+            probabilities: (H, W) of the object; None where nothing was found.
             score: of the detection; 0 where there was none.
+            example: makes an example of a target (H, W), NaN where no loss may look.
         """
-        mask = probabilities > 0.5
+        mask = probabilities >= 0.5 if probabilities is not None else np.zeros((1, 1), bool)
         if not mask.any() or (self.rule == "confident" and score < SURE_FRAME):
+            if self.rule == "lagged":
+                self._kept.append(None)
             return
+        assert probabilities is not None
         target = mask.astype(np.float32)
         if self.rule == "ignore":
             low, high = UNSURE_PIXELS
             target[(probabilities >= low) & (probabilities < high)] = np.nan
-        self.examples.append(make_example(model, features, target, self.depth))
+        self._kept.append(example(target))

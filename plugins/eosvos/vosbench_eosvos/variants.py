@@ -23,18 +23,23 @@ class Settings:
     transforms: int = _option(
         0, "spatially transformed copies of the first frame that steps cycle through"
     )
+    batch: int = _option(1, "images that each step learns from at once")
+    redraw: bool = _option(False, "learn from `batch` new transformed copies in every step")
     online: bool = _option(False, "adapt online to the tracker's own predictions")
     online_every: int = _option(5, "frames between two online adaptations")
     online_iterations: int = _option(10, "steps of an online adaptation")
     online_frames: str = _option(
         "confident",
-        "frames it learns from besides the first: the last two sure ones, the last four, or the "
-        "last one without its unsure pixels",
-        ("confident", "recent", "ignore"),
+        "frames it learns from besides the first: the last two sure ones, the last four, the last "
+        "one without its unsure pixels, or the third and fourth last",
+        ("confident", "recent", "ignore", "lagged"),
     )
     box_propagation: bool = _option(True, "propose boxes around the object's last one")
     propagated_boxes: int = _option(32, "boxes that box propagation proposes")
     proposals: int = _option(100, "proposals of the region proposal network kept when tracking")
+    proposals_alone: int = _option(
+        0, "proposals kept where no boxes are propagated; 0: `proposals`"
+    )
     min_score: float = _option(0.5, "detections below this score are no object")
     continuity: float = _option(
         0.5, "weight of the overlap with the last box in the choice of a detection; 0: score alone"
@@ -51,7 +56,14 @@ class Settings:
     sizes: bool = _option(True, "average the mask over three sizes of the detection's box")
     edges: bool = _option(True, "let the masks' outlines follow the image's edges")
     short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
+    long_side: int = _option(0, "longest side of a frame, whatever `short_side` asks; 0: no limit")
     enlarge: bool = _option(False, "enlarge smaller frames to `short_side` too")
+    conventions: str = _option(
+        "own",
+        "losses, resizing, pasting, proposals and lost objects as in the reference implementation "
+        "(paper), or own",
+        ("own", "paper"),
+    )
     bf16: bool = _option(True, "convolutions in bfloat16 where the processor has it")
 
     def __post_init__(self) -> None:
@@ -83,6 +95,25 @@ PLAIN: dict[str, OptionValue] = {
     "edges": False,
 }
 
+#: The paper's model and method as the reference implementation has them.
+PAPER: dict[str, OptionValue] = {
+    "weights": "eosvos-paper",
+    "conventions": "paper",
+    "batch": 3,
+    "online_frames": "lagged",
+    "propagated_boxes": 500,
+    "proposals": 500,
+    "proposals_alone": 1000,
+    "min_score": 0.5,
+    "continuity": 0.0,
+    "sizes": False,
+    "edges": False,
+    "short_side": 800,
+    "long_side": 1333,
+    "enlarge": True,
+    "bf16": False,
+}
+
 #: What distinguishes each variant; the rest are the defaults of `Settings`.
 VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     "eosvos-1": ("one step", {"iterations": 1}),
@@ -110,6 +141,15 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
         "ablation: the same, looking where the object was last",
         {"weights": "eosvos-lite-lovasz", "sizes": False, "edges": False},
     ),
+    # Few steps learn from the given frame as it is, many from three new copies each.
+    **{
+        f"eosvos-paper-{steps}{suffix}": (
+            f"the paper's own model, {steps} steps{summary}",
+            {**PAPER, "iterations": steps, "redraw": steps > 10, "online": bool(suffix)},
+        )
+        for steps in (10, 50, 100)
+        for suffix, summary in (("", ""), ("-ona", ", online adaptation"))
+    },
 }
 
 

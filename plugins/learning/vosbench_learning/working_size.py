@@ -2,41 +2,88 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
 from typing import cast
 
 import cv2
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from vosbench.types import Image, Mask
+
+#: A frame as a network takes it: RGB (H, W, 3), uint8, or float32 in 0..1.
+NetworkImage = Image | NDArray[np.float32]
 
 
 def bfloat16_pays(device: torch.device) -> bool:
     """Whether the device multiplies in bfloat16 natively."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    return bool(torch.cpu._is_avx512_bf16_supported())
+    if device.type == "cuda":  # Ampere and later
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    return _processor_has_bfloat16()
+
+
+def _processor_has_bfloat16() -> bool:
+    """Whether Linux names AVX-512 BF16 among the processor's features; False elsewhere."""
+    features = Path("/proc/cpuinfo")
+    return features.is_file() and "avx512_bf16" in features.read_text(errors="replace").split()
+
+
+def working_size(
+    size: tuple[int, int], short_side: int, *, long_side: int = 0, enlarge: bool = False
+) -> tuple[int, int]:
+    """Height and width at which the model sees frames of `size`.
+
+    Larger frames are shrunk to `short_side` pixels, smaller ones enlarged where that is asked for,
+    but never beyond `long_side`; 0 stands for no limit. A size limited by `long_side` is rounded
+    down, as torchvision does.
+    """
+    scale = short_side / min(size) if short_side else 1.0
+    if scale > 1 and not enlarge:
+        scale = 1.0
+    if long_side:
+        scale = min(scale, long_side / max(size))
+    if scale == 1:
+        return size
+    to_whole = math.floor if long_side else round
+    height, width = (max(1, to_whole(side * scale)) for side in size)
+    return height, width
+
+
+def to_size(image: Image, size: tuple[int, int], *, interpolate: bool = False) -> NetworkImage:
+    """The frame (H, W, 3) at another (height, width).
+
+    Args:
+        interpolate: bilinearly between real numbers, in float32; else means over areas where it
+            shrinks, in whole grey levels.
+    """
+    if image.shape[:2] == size:
+        return image
+    resized: NetworkImage
+    if interpolate:
+        values = image.astype(np.float32) / np.float32(255)
+        resized = np.asarray(
+            cv2.resize(values, size[::-1], interpolation=cv2.INTER_LINEAR), np.float32
+        )
+        return resized
+    how = cv2.INTER_AREA if size[0] < image.shape[0] else cv2.INTER_LINEAR
+    return cast(Image, cv2.resize(image, size[::-1], interpolation=how))
 
 
 def to_working_size(image: Image, short_side: int, *, enlarge: bool = False) -> Image:
-    """The frame (H, W, 3) at the size at which the model sees it.
-
-    Larger frames are shrunk to `short_side` pixels, smaller ones enlarged where that is asked for;
-    0 keeps the native size.
-    """
-    height, width = image.shape[:2]
-    scale = short_side / min(height, width)
-    if short_side == 0 or scale == 1 or (scale > 1 and not enlarge):
-        return image
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
-    return cast(Image, cv2.resize(image, size, interpolation=how))
+    """The frame (H, W, 3) at `working_size`, in whole grey levels."""
+    size = working_size((image.shape[0], image.shape[1]), short_side, enlarge=enlarge)
+    return cast(Image, to_size(image, size))
 
 
-def mask_to_size(mask: Mask, size: tuple[int, int]) -> Mask:
-    """A mask (H, W) at another size; an object that is there at all keeps at least one pixel."""
+def mask_to_size(mask: Mask, size: tuple[int, int], *, nearest: bool = False) -> Mask:
+    """A mask (H, W) at another size; an object that is there at all keeps at least one pixel,
+    unless only the `nearest` pixel decides."""
     if mask.shape == size:
         return mask
+    if nearest:
+        return cv2.resize(mask.astype(np.uint8), size[::-1], interpolation=cv2.INTER_NEAREST) > 0
     share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
     threshold = min(0.5, float(share.max()))
     inside: Mask = (share >= threshold) & (share > 0)

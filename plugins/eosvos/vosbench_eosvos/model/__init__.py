@@ -1,7 +1,13 @@
 """Mask R-CNN for one-shot fine-tuning. Start with `build_model(get_config("lite"))`."""
 
 from vosbench_eosvos.model.build import build_model
-from vosbench_eosvos.model.config import CONFIGS, ModelConfig, changed, get_config
+from vosbench_eosvos.model.config import (
+    CONFIGS,
+    PAPER_LOSSES,
+    ModelConfig,
+    changed,
+    get_config,
+)
 from vosbench_eosvos.model.mask_rcnn import (
     Detections,
     MaskRCNN,
@@ -12,6 +18,7 @@ from vosbench_eosvos.model.mask_rcnn import (
 
 __all__ = [
     "CONFIGS",
+    "PAPER_LOSSES",
     "Detections",
     "MaskRCNN",
     "ModelConfig",

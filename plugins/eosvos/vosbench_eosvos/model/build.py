@@ -47,8 +47,8 @@ def load_coco(model: MaskRCNN, weights: str | Path) -> None:
     """Fill an r50 from torchvision's `maskrcnn_resnet50_fpn` weights, every tensor accounted for.
 
     The 91-class predictors become class-agnostic: background stays, the object takes the mean
-    over COCO's classes. Group norms take over the batch norms' scale and shift; the running
-    statistics are dropped.
+    over COCO's classes, unless the configuration leaves them random. Group norms take over the
+    batch norms' scale and shift; the running statistics are dropped.
 
     Raises:
         UsageError: tensors are missing, left over or of another shape.
@@ -60,6 +60,9 @@ def load_coco(model: MaskRCNN, weights: str | Path) -> None:
     else:
         source = torch.load(weights, map_location="cpu", weights_only=True)
     filled = _from_torchvision(source, keep_statistics=model.config.norm == "frozen_batch")
+    if model.config.coco_predictors == "random":
+        own = model.state_dict()
+        filled |= {n: t for n, t in own.items() if n.startswith(_PREDICTORS)}
     try:
         model.load_state_dict(filled, strict=True)
     except RuntimeError as error:
@@ -69,6 +72,9 @@ def load_coco(model: MaskRCNN, weights: str | Path) -> None:
             "mask_channels=256 and head_norm=False.",
         ) from None
 
+
+#: The layers whose outputs are COCO's classes.
+_PREDICTORS = ("box_score.", "box_delta.", "mask_head.10.")
 
 _STATISTICS = (".running_mean", ".running_var", ".num_batches_tracked")
 

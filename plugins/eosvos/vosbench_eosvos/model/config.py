@@ -1,4 +1,4 @@
-"""What a model is made of, as one dataclass: two named configurations, any field replaceable."""
+"""What a model is made of, as one dataclass: named configurations, any field replaceable."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class ModelConfig:
     """A class-agnostic Mask R-CNN.
 
     Attributes:
-        name: "lite" or "r50", the configuration this one was derived from.
+        name: "lite", "r50" or "paper", the configuration this one was derived from.
         backbone: "efficientnet_lite0", any torchvision classifier with a residual layout
             ("resnet50", ...), or "timm/<name>" for any timm model with `features_only`.
         norm: "group" replaces every batch norm by GroupNorm(32), which takes over its scale and
@@ -34,6 +34,14 @@ class ModelConfig:
             8, and so on; 224 is torchvision's, a larger one keeps more detail.
         roi_sampling: bilinear samples a RoI bin and axis, for (box, mask).
         mask_loss: "lovasz" (binary Lovász hinge) or "cross_entropy".
+        soft_targets: masks that the loss compares with keep the values that RoIAlign gives them at
+            the outline; else they are rounded.
+        target_sampling: bilinear samples a cell and axis of these masks; 0 takes as many as the
+            cell has pixels.
+        rpn_beta, box_beta: error of a box's coordinate from which smooth L1 is linear, in the RPN
+            and in the box head; 0 is plain L1.
+        coco_predictors: where an r50 starts from COCO weights, the last layers of the heads take
+            the "mean" over COCO's classes, or stay "random".
         rpn_samples: anchors sampled an image for the RPN loss.
         roi_samples, roi_positive: RoIs sampled an image for the box loss, share of positives.
         mask_rois: most positive RoIs an image that the mask loss looks at.
@@ -61,6 +69,11 @@ class ModelConfig:
     mask_scale: int = 500
     roi_sampling: tuple[int, int] = (2, 1)
     mask_loss: Literal["lovasz", "cross_entropy"] = "lovasz"
+    soft_targets: bool = False
+    target_sampling: int = 2
+    rpn_beta: float = 1 / 9
+    box_beta: float = 1 / 9
+    coco_predictors: Literal["mean", "random"] = "mean"
     rpn_samples: int = 128
     roi_samples: int = 64
     roi_positive: float = 0.25
@@ -90,33 +103,51 @@ def _to_tuple(value: Any) -> Any:
     return tuple(_to_tuple(v) for v in value) if isinstance(value, list | tuple) else value
 
 
-#: `lite` runs at native 480p on two CPU cores; `r50` is the paper's model.
+_R50 = ModelConfig(
+    name="r50",
+    backbone="resnet50",
+    norm="group",
+    frozen_stages=0,
+    frozen_depthwise=False,
+    fpn_channels=256,
+    head_norm=False,
+    rpn_levels=(2, 3, 4, 5, 6),
+    anchor_sizes=((32,), (64,), (128,), (256,), (512,)),
+    box_features=1024,
+    mask_convs=4,
+    mask_channels=256,
+    mask_window=28,
+    mask_scale=224,
+    roi_sampling=(2, 2),
+    rpn_samples=256,
+    roi_samples=128,
+    mask_rois=32,
+    jittered_boxes=0,
+    pre_nms=(2000, 1000),
+    post_nms=(1000, 500),
+    max_detections=100,
+)
+
+#: Losses of the reference implementation (torchvision 0.4) and how many boxes they look at.
+PAPER_LOSSES: dict[str, Any] = {
+    "soft_targets": True,
+    "target_sampling": 0,
+    "rpn_beta": 0.0,
+    "box_beta": 1.0,
+    "rpn_samples": 256,
+    "roi_samples": 512,
+    "mask_rois": 512,
+    "jittered_boxes": 0,
+    "pre_nms": (2000, 1000),
+    "post_nms": (2000, 1000),
+}
+
+#: `lite` runs at native 480p on two CPU cores; `r50` is the paper's network with fewer boxes a
+#: step; `paper` is all of the paper's model, its losses and sampling included.
 CONFIGS: dict[str, ModelConfig] = {
     "lite": ModelConfig(),
-    "r50": ModelConfig(
-        name="r50",
-        backbone="resnet50",
-        norm="group",
-        frozen_stages=0,
-        frozen_depthwise=False,
-        fpn_channels=256,
-        head_norm=False,
-        rpn_levels=(2, 3, 4, 5, 6),
-        anchor_sizes=((32,), (64,), (128,), (256,), (512,)),
-        box_features=1024,
-        mask_convs=4,
-        mask_channels=256,
-        mask_window=28,
-        mask_scale=224,
-        roi_sampling=(2, 2),
-        rpn_samples=256,
-        roi_samples=128,
-        mask_rois=32,
-        jittered_boxes=0,
-        pre_nms=(2000, 1000),
-        post_nms=(1000, 500),
-        max_detections=100,
-    ),
+    "r50": _R50,
+    "paper": replace(_R50, name="paper", coco_predictors="random", **PAPER_LOSSES),
 }
 
 

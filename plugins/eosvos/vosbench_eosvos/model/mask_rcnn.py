@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import cast, overload
+from typing import Any, cast, overload
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +80,41 @@ class _FloatRPNHead(RPNHead):  # type: ignore[misc]
         return [o.float() for o in objectness], [d.float() for d in deltas]
 
 
+class _RPN(RegionProposalNetwork):  # type: ignore[misc]
+    """With its box loss at any `beta` of smooth L1 (torchvision's is 1/9, and was plain L1)."""
+
+    def __init__(self, *args: Any, beta: float, **settings: Any) -> None:
+        super().__init__(*args, **settings)
+        self._beta = beta
+
+    def compute_loss(
+        self,
+        objectness: Tensor,
+        pred_bbox_deltas: Tensor,
+        labels: list[Tensor],
+        regression_targets: list[Tensor],
+    ) -> tuple[Tensor, Tensor]:
+        positive, negative = (
+            torch.where(torch.cat(found))[0] for found in self.fg_bg_sampler(labels)
+        )
+        sampled = torch.cat([positive, negative])
+        goal = torch.cat(regression_targets)[positive]
+        box = F.smooth_l1_loss(pred_bbox_deltas[positive], goal, beta=self._beta, reduction="sum")
+        score = F.binary_cross_entropy_with_logits(
+            objectness.flatten()[sampled], torch.cat(labels)[sampled]
+        )
+        return score, box / sampled.numel()
+
+
+class _FloatAnchors(AnchorGenerator):  # type: ignore[misc]
+    """Anchors in float32 whatever the maps are in: bfloat16 would move them by up to 4 pixels."""
+
+    def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
+        like = [m.new_empty(1, dtype=torch.float32).expand(m.shape) for m in feature_maps]
+        anchors: list[Tensor] = super().forward(image_list, like)
+        return anchors
+
+
 class MaskHead(nn.Sequential):
     """3x3 convolutions, a 2x upsampling and the logit: (N, C, S, S) -> (N, 2S, 2S)."""
 
@@ -126,9 +161,9 @@ class MaskRCNN(nn.Module):
             extra_blocks=LastLevelMaxPool(),
             norm_layer=_group_norm if config.head_norm else None,
         )
-        anchors = AnchorGenerator(config.anchor_sizes, ((0.5, 1.0, 2.0),) * len(config.rpn_levels))
+        anchors = _FloatAnchors(config.anchor_sizes, ((0.5, 1.0, 2.0),) * len(config.rpn_levels))
         (per_cell,) = set(anchors.num_anchors_per_location())
-        self.rpn = RegionProposalNetwork(
+        self.rpn = _RPN(
             anchors,
             _FloatRPNHead(width, per_cell),
             fg_iou_thresh=0.7,
@@ -138,6 +173,7 @@ class MaskRCNN(nn.Module):
             pre_nms_top_n=dict(zip(("training", "testing"), config.pre_nms, strict=True)),
             post_nms_top_n=dict(zip(("training", "testing"), config.post_nms, strict=True)),
             nms_thresh=0.7,
+            beta=config.rpn_beta,
         )
         self.box_head = TwoMLPHead(width * config.box_window**2, config.box_features)
         self.box_score = nn.Linear(config.box_features, 2)
@@ -172,6 +208,7 @@ class MaskRCNN(nn.Module):
         targets: None = None,
         *,
         proposals: Sequence[Tensor] | None = None,
+        kept_proposals: int | None = None,
         max_detections: int | None = None,
         rank: Rank | None = None,
         growths: Sequence[float] = (0.0,),
@@ -189,6 +226,7 @@ class MaskRCNN(nn.Module):
         targets: Sequence[Target] | None = None,
         *,
         proposals: Sequence[Tensor] | None = None,
+        kept_proposals: int | None = None,
         max_detections: int | None = None,
         rank: Rank | None = None,
         growths: Sequence[float] = (0.0,),
@@ -204,6 +242,7 @@ class MaskRCNN(nn.Module):
             targets: one an image.
             proposals: further boxes (n, 4) an image to consider besides the RPN's (box
                 propagation).
+            kept_proposals: use only so many of the RPN's, the best.
             max_detections: return at most so many an image (the mask head runs on these only).
             rank: what detections are worth, from their boxes (n, 4) and scores (n,); suppression
                 and order go by it instead of the score.
@@ -229,7 +268,9 @@ class MaskRCNN(nn.Module):
             pyramid = Pyramid(self.fpn, taps)
             if targets is not None:
                 return self._losses(pyramid, outputs.size, targets)
-            return self._detect(pyramid, outputs.size, proposals, max_detections, rank, growths)
+            return self._detect(
+                pyramid, outputs.size, proposals, kept_proposals, max_detections, rank, growths
+            )
 
     def _propose(
         self,
@@ -241,7 +282,7 @@ class MaskRCNN(nn.Module):
         lowest = min(self.config.rpn_levels)
         batch, _, height, width = pyramid[lowest].shape
         # The RPN reads the batch's padded shape only.
-        shape = torch.empty(1).expand(batch, 3, height << lowest, width << lowest)
+        shape = pyramid[lowest].new_empty(1).expand(batch, 3, height << lowest, width << lowest)
         self.rpn.training = targets is not None
         boxes, losses = self.rpn(ImageList(shape, [size] * batch), maps, targets)
         return boxes, losses
@@ -259,13 +300,15 @@ class MaskRCNN(nn.Module):
         goal = self._coder.encode_single(
             torch.cat([s.matched for s in samples])[positive], boxes[positive]
         )
-        box_loss = F.smooth_l1_loss(delta[positive], goal, beta=1 / 9, reduction="sum")
+        box_loss = F.smooth_l1_loss(
+            delta[positive], goal, beta=self.config.box_beta, reduction="sum"
+        )
         chosen = torch.cat([s.for_mask for s in samples])
         logits = self._mask_head(pyramid, images[chosen], boxes[chosen])
         with torch.no_grad():
             truth = torch.cat(
                 [
-                    s.mask_targets(t, 2 * self.config.mask_window)
+                    s.mask_targets(t, 2 * self.config.mask_window, self.config.target_sampling)
                     for s, t in zip(samples, targets, strict=True)
                 ]
             )
@@ -274,7 +317,7 @@ class MaskRCNN(nn.Module):
             "rpn_box": rpn["loss_rpn_box_reg"],
             "box_score": F.cross_entropy(score, labels),
             "box_delta": box_loss / len(labels),
-            "mask": mask_loss(logits, truth, self.config.mask_loss),
+            "mask": mask_loss(logits, truth, self.config.mask_loss, soft=self.config.soft_targets),
         }
 
     @torch.no_grad()
@@ -315,12 +358,14 @@ class MaskRCNN(nn.Module):
         pyramid: Pyramid,
         size: tuple[int, int],
         proposals: Sequence[Tensor] | None,
+        kept_proposals: int | None,
         max_detections: int | None,
         rank: Rank | None,
         growths: Sequence[float],
     ) -> list[Detections]:
         limit = self.config.max_detections if max_detections is None else max_detections
         found, _ = self._propose(pyramid, size)
+        found = [f[:kept_proposals] for f in found]  # best first
         if proposals is not None:
             found = [torch.cat(pair) for pair in zip(found, proposals, strict=True)]
         images = _image_index(found)
@@ -358,13 +403,13 @@ class _Samples:
     index: Tensor
     for_mask: Tensor
 
-    def mask_targets(self, target: Target, side: int) -> Tensor:
+    def mask_targets(self, target: Target, side: int, sampling: int) -> Tensor:
         """Soft masks (m, side, side) of the RoIs that the mask loss looks at."""
         rois = torch.cat([self.index[self.for_mask, None].float(), self.boxes[self.for_mask]], 1)
         if len(rois) == 0:
             return rois.new_zeros(0, side, side)
         masks = target["masks"][:, None].float()
-        return cast(Tensor, torchvision_roi_align(masks, rois, side, 1.0, sampling_ratio=2)[:, 0])
+        return cast(Tensor, torchvision_roi_align(masks, rois, side, 1.0, sampling)[:, 0])
 
 
 def _read(

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.func import functional_call
 
 from vosbench_eosvos.detect import choose, paste_all
-from vosbench_eosvos.finetune import fine_tune, make_example, to_tensor
+from vosbench_eosvos.finetune import cycle, fine_tune, make_example, to_tensor
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN
 from vosbench_learning import distributed
@@ -63,7 +63,7 @@ class FineTuneValidation:
             image, labels = self._corpus[frames[0]]
             start = learned.initial_parameters(drop_frozen=True)
             example = make_example(model, image, labels > 0, model.frozen_depth(start))
-            runs = fine_tune(model, learned, start, [example], at=at, seed=0)
+            runs = fine_tune(model, learned, start, cycle([example]), at=at, seed=0)
             for column, (_, params) in enumerate(runs):
                 later = frames[:: self._settings.stride][1:]
                 scores = [self._score(model, learned, params, i) for i in later]
