@@ -4,7 +4,7 @@ run.json                         RunRecord
 masks/<sequence>/<frame>.png     one per output frame
 sequences/<sequence>.json        SequenceRecord, written last: its presence says "done" or "failed"
 scores/                          written by the evaluation
-log.txt                          what the tracker printed and logged
+log.txt, log-2.txt, ...          what the tracker printed and logged, a file for each worker
 scratch/                         while it runs
 """
 
@@ -15,7 +15,6 @@ import dataclasses
 import json
 import logging
 import math
-import os
 import re
 import shutil
 import statistics
@@ -26,6 +25,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Literal, Self
 
+from vosbench.durable import sync_files, written_whole
 from vosbench.errors import RunError
 from vosbench.specs import OptionValue
 
@@ -50,11 +50,14 @@ class SequenceRecord:
         track_seconds: one per tracked frame.
         update_seconds: one per `update` call.
         total_seconds: init, track and update together.
+        watched_seconds: the same calls by the harness's own clock, which the tracker cannot reach;
+            0 where they were not watched.
         marks: snapshot -> seconds of `init` at which it was ready.
         late_marks: position in `track_seconds` -> snapshot -> seconds of that call at which it was
             ready, for calls in which a tracker learned objects that appear late.
         peak_memory_bytes: resident memory of the tracker's process.
         peak_device_memory_bytes: allocated on the accelerator; 0 on CPU.
+        masks: file name -> bytes of each mask, which were on the disk before this record was.
     """
 
     sequence: str
@@ -68,10 +71,19 @@ class SequenceRecord:
     track_seconds: tuple[float, ...] = ()
     update_seconds: tuple[float, ...] = ()
     total_seconds: float = 0.0
+    watched_seconds: float = 0.0
     marks: Mapping[str, float] = field(default_factory=dict)
     late_marks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     peak_memory_bytes: int = 0
     peak_device_memory_bytes: int = 0
+    masks: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def clock_agrees(self) -> bool:
+        """Whether the tracker's process measured about what the harness saw from outside: a process
+        can change its own clock. Messages take their time too, a few milliseconds at most."""
+        calls = 1 + len(self.track_seconds) + len(self.update_seconds)
+        return self.watched_seconds <= 2 * self.total_seconds + 1 + 0.005 * calls
 
     @classmethod
     def success(cls, sequence: str, measured: Mapping[str, Any]) -> Self:
@@ -182,7 +194,8 @@ class Timing:
         object_fps: the same with each frame counted once per object.
         update_seconds: median of an `update` call; 0 without updates.
         peak_memory_bytes, peak_device_memory_bytes: largest over sequences.
-        comparable: the machine was not shared and the times are measured, not derived.
+        comparable: the machine was not shared, and the times are measured, not derived, by a clock
+            that agrees with the harness's.
     """
 
     init_seconds: float
@@ -290,7 +303,8 @@ class Run:
             update_seconds=statistics.median(updates) if updates else 0.0,
             peak_memory_bytes=max(record.peak_memory_bytes for record in records),
             peak_device_memory_bytes=max(record.peak_device_memory_bytes for record in records),
-            comparable=not (self.record.shared_machine or self.record.derived_timing),
+            comparable=not (self.record.shared_machine or self.record.derived_timing)
+            and all(record.clock_agrees for record in records),
         )
 
     def save(self) -> None:
@@ -298,8 +312,21 @@ class Run:
         write_json(self.folder / "run.json", dataclasses.asdict(self.record))
 
     def save_sequence(self, record: SequenceRecord) -> None:
-        """Note that a sequence is done or has failed; its masks are there by now."""
+        """Note that a sequence is done or has failed. The masks of one that is done are synced
+        before: a record outlives a power cut only with the masks that it vouches for."""
+        if record.status == "done":
+            masks = _files(self.masks / record.sequence)
+            sync_files(masks)
+            sizes = {path.name: path.stat().st_size for path in masks}
+            record = dataclasses.replace(record, masks=sizes)
         write_json(self._sequence_path(record.sequence), dataclasses.asdict(record))
+
+    def intact(self, record: SequenceRecord) -> bool:
+        """Whether the masks of a sequence that is done are there as its record says."""
+        sizes = {p.name: p.stat().st_size for p in _files(self.masks / record.sequence)}
+        if not record.masks:  # of an earlier version
+            return bool(sizes) and all(sizes.values())
+        return sizes == record.masks
 
     def clear_sequence(self, name: str) -> Path:
         """Forget a sequence, and the scores, which held with it; gives the folder for its masks,
@@ -367,15 +394,14 @@ def find_runs(results: Path, dataset: str | None = None) -> list[Run]:
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` so that a reader sees the old or the new file, never half of one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("w", encoding="utf-8") as stream:
-        json.dump(value, stream, indent=1)
-        stream.write("\n")
-        stream.flush()
-        os.fsync(stream.fileno())
-    part.replace(path)
+    """Write `value` so that a reader sees the old or the new file, never half of one, after a power
+    cut too."""
+    with written_whole(path) as stream:
+        stream.write(f"{json.dumps(value, indent=1)}\n".encode())
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def _file_name(value: OptionValue) -> str:

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Protocol
 
 import numpy as np
@@ -129,7 +130,7 @@ class Context:
     Attributes:
         device: torch device string, "cpu" or "cuda" or "cuda:1".
         seed: already applied to `random`, numpy and (if imported) torch before each sequence.
-        options: every declared option with its value.
+        options: every declared option with its value; read-only.
         scratch: an empty folder of the tracker's own, removed after the sequence.
         logger: messages land in the run's log.
         sequence: name of the sequence being tracked; "" while the factory runs.
@@ -137,8 +138,8 @@ class Context:
         snapshots: option name -> values that this run shall answer through
             `Prediction.variants`, keyed "name=value"; only for options in
             `Capabilities.snapshots`.
-        on_file: called by `used_file`. on_snapshot: called by `snapshot_ready`. Set by the
-            harness.
+        on_file: called by `used_file`. on_snapshot: called by `snapshot_ready`. on_progress: called
+            by `progress`. Set by the harness.
     """
 
     device: str
@@ -151,6 +152,18 @@ class Context:
     snapshots: Mapping[str, tuple[OptionValue, ...]] = field(default_factory=dict)
     on_file: Callable[[Path, str], None] | None = None
     on_snapshot: Callable[[str], None] | None = None
+    on_progress: Callable[[float], None] | None = None
+
+    def __post_init__(self) -> None:
+        """What is handed to a tracker once must not change under the next sequence."""
+        self.options = MappingProxyType(dict(self.options))
+        self.snapshots = MappingProxyType(dict(self.snapshots))
+
+    def progress(self, done: float) -> None:
+        """Say that a long call gets on: `done` is a count that grows within the call, such as the
+        steps of fine-tuning so far. Each renews the call's time limit (`--timeout`)."""
+        if self.on_progress is not None:
+            self.on_progress(done)
 
     def used_file(self, path: Path) -> None:
         """Record that the result depends on `path` (weights): its SHA-256 goes into the run."""

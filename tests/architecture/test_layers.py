@@ -23,7 +23,7 @@ LAYERS = (
     ("datasets", "plugins"),
     ("config", "hookspecs", "types"),
     ("specs",),
-    ("errors",),
+    ("durable", "errors", "processes"),
 )
 
 #: What a plugin may import; `docs/hooks.md` lists the same.

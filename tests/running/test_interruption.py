@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from vosbench.errors import PluginError, RunError
+from vosbench.processes import MARK
 from vosbench.store import Run
 from vosbench.testing import fakes
 
@@ -56,7 +57,7 @@ def start_and_wait(command, folder):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
     )
     wait_for((folder / "masks/bee/00001.png").exists, "the second sequence")
-    (worker,) = psutil.Process(process.pid).children()
+    (worker,) = [c for c in psutil.Process(process.pid).children() if MARK in c.environ()]
     assert (folder / "sequences/ant.json").exists()
     return process, worker
 

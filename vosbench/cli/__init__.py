@@ -9,6 +9,7 @@ import click
 
 from vosbench.cli.options import load_plugins, plugin_options
 from vosbench.errors import EvaluationError, VosbenchError
+from vosbench.processes import interrupted_code, signals_raised
 
 #: command -> (module:attribute, one-line help shown without importing the module)
 COMMANDS = {
@@ -54,7 +55,11 @@ class VosbenchGroup(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return super().invoke(ctx)
+            with signals_raised():
+                return super().invoke(ctx)
+        except KeyboardInterrupt as error:
+            click.echo("interrupted", err=True)
+            ctx.exit(interrupted_code(error))
         except VosbenchError as error:
             click.secho(f"error: {error.message}", fg="red", err=True)
             if isinstance(error, EvaluationError):

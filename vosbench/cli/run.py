@@ -18,6 +18,7 @@ from vosbench.cli.options import (
     results_option,
 )
 from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
+from vosbench.processes import interrupted_code
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -100,8 +101,9 @@ def _complete(kind: str) -> Any:
     default=600.0,
     show_default=True,
     metavar="SECONDS",
-    help="End a tracker that takes longer for one call.",
+    help="End a tracker that takes longer for one call without a sign of getting on.",
 )
+@click.option("--isolate", is_flag=True, help="A fresh process for each sequence.")
 @click.option(
     "--python",
     default="",
@@ -173,9 +175,9 @@ def run(
                 )
                 if not no_evaluate:
                     outcome.evaluate(dataset, how.jobs)
-            except KeyboardInterrupt:
+            except KeyboardInterrupt as error:
                 click.echo("interrupted; the same command goes on from here", err=True)
-                click.get_current_context().exit(130)
+                click.get_current_context().exit(interrupted_code(error))
             except VosbenchError as error:
                 outcome.error = error
     if as_json:

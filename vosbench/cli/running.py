@@ -11,13 +11,14 @@ import click
 
 from vosbench.cli.run import run
 from vosbench.errors import EvaluationError, RunError, VosbenchError
+from vosbench.processes import interrupted_code
 
 if TYPE_CHECKING:
     from vosbench.analysis.scored import ScoredRun
 
 _SHARED = (
-    "options", "seed", "device", "jobs", "limit", "sequences", "fresh", "timeout", "python",
-    "executor",
+    "options", "seed", "device", "jobs", "limit", "sequences", "fresh", "timeout", "isolate",
+    "python", "executor",
 )  # fmt: skip
 
 #: (what it is, what came of it, why there is nothing).
@@ -32,12 +33,12 @@ def add_running_options(command: click.Command) -> click.Command:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C ends the command with code 130 and a word on how to go on."""
+    """Ctrl-C, TERM and HUP end the command with a code of their own and a word on how to go on."""
     try:
         yield
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         click.echo("interrupted; the same command goes on from here", err=True)
-        click.get_current_context().exit(130)
+        click.get_current_context().exit(interrupted_code(error))
 
 
 def failures(scored: ScoredRun | None) -> dict[str, str]:

@@ -7,11 +7,7 @@ Every function names the file in its error.
 
 from __future__ import annotations
 
-import functools
 import io
-import os
-import struct
-import zlib
 from pathlib import Path
 
 import cv2
@@ -20,7 +16,9 @@ from numpy.typing import NDArray
 from PIL import ExifTags, UnidentifiedImageError
 from PIL import Image as PillowImage
 
+from vosbench.datasets.encoding import davis_palette, encode_labels
 from vosbench.datasets.png import decode_png_labels, read_png_labels
+from vosbench.durable import written_whole
 from vosbench.errors import DatasetError
 from vosbench.types import Image, LabelMap
 
@@ -29,9 +27,18 @@ try:
 except ImportError:  # a worker in another environment may lack it
     simplejpeg = None
 
+__all__ = [
+    "davis_palette",
+    "decode_image",
+    "encode_labels",
+    "image_size",
+    "read_image",
+    "read_labels",
+    "write_labels",
+]
+
 _PNG_COLOUR_TYPE = slice(25, 26)
 _PNG_COLOURS = (b"\x02", b"\x04", b"\x06")  # RGB, grey with opacity, RGBA
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _JPEG_START = b"\xff\xd8"
 _JPEG_SCAN = b"\xff\xda"
 _JPEG_END = b"\xff\xd9"
@@ -49,7 +56,11 @@ def read_image(path: Path) -> Image:
         DatasetError: the file is missing, damaged or no image, or is to be turned before it is
             shown (an EXIF orientation): masks may have been drawn on either.
     """
-    data = _read_bytes(path)
+    return decode_image(_read_bytes(path), path)
+
+
+def decode_image(data: bytes, path: Path) -> Image:
+    """What `read_image` makes of the bytes of a file; `path` names it in errors."""
     _refuse_turned(data, path)
     image = _decode_jpeg(data, path) if data.startswith(_JPEG_START) else None
     if image is None:
@@ -150,55 +161,15 @@ def image_size(path: Path) -> tuple[int, int]:
 def write_labels(path: Path, labels: NDArray[np.integer] | NDArray[np.bool_]) -> None:
     """Write a label map (H, W) with values 0..255 as 8-bit PNG with the DAVIS palette.
 
-    The file appears whole or not at all: a reader never sees half of it. Folders are made.
+    The file appears whole or not at all: a reader never sees half of it. Folders are made. It is
+    not synced, see `vosbench.durable.sync_files`.
     """
     if labels.ndim != 2:
         raise ValueError(f"labels must have shape (H, W), not {labels.shape}")
     if labels.dtype != np.uint8 and labels.size and (labels.min() < 0 or labels.max() > 255):
         raise ValueError(f"labels must lie in 0..255, not {labels.min()}..{labels.max()}")
-    data = encode_labels(labels.astype(np.uint8, copy=False))
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        part.write_bytes(data)
-    except FileNotFoundError:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(data)
-    part.replace(path)
-
-
-def encode_labels(labels: LabelMap) -> bytes:
-    """The bytes of an unfiltered 8-bit palette PNG (PNG specification, 3rd ed.) of (H, W) uint8.
-
-    Label maps are runs of one value, so zlib's lowest level is already small; it is ten times
-    faster to write than Pillow's default and several times faster to read.
-    """
-    height, width = labels.shape
-    rows = np.zeros((height, width + 1), np.uint8)  # filter type 0, then the row
-    rows[:, 1:] = labels
-    chunks = (
-        (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
-        (b"PLTE", davis_palette().tobytes()),
-        (b"IDAT", zlib.compress(rows.data, 1)),
-        (b"IEND", b""),
-    )
-    return _PNG_SIGNATURE + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-        for kind, body in chunks
-    )
-
-
-@functools.cache
-def davis_palette() -> NDArray[np.uint8]:
-    """Colours of object ids (256, 3) uint8 RGB, read-only, as in DAVIS and PASCAL VOC: the bits
-    of an id dealt out to red, green and blue, highest first."""
-    ids = np.arange(256)
-    palette = np.zeros((256, 3), np.uint8)
-    for channel in range(3):
-        for step in range(3):
-            bit = ids >> (3 * step + channel) & 1
-            palette[:, channel] |= (bit << (7 - step)).astype(np.uint8)
-    palette.flags.writeable = False
-    return palette
+    with written_whole(path, sync=False) as stream:
+        stream.write(encode_labels(labels.astype(np.uint8, copy=False)))
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -18,6 +18,7 @@ from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.errors import EvaluationError
 from vosbench.evaluation.score import AnySpec, SequenceScores, score_sequence
 from vosbench.metrics.protocols import Protocol, find_protocol
+from vosbench.processes import end_with_parent
 
 if TYPE_CHECKING:
     from vosbench.evaluation.tables import Evaluation
@@ -153,7 +154,7 @@ def _scores(
     with ProcessPoolExecutor(
         jobs,
         mp_context=multiprocessing.get_context("spawn"),
-        initializer=_load_plugin_files,
+        initializer=_prepare,
         initargs=(files,),
     ) as pool:
         futures = {
@@ -166,9 +167,10 @@ def _scores(
             pool.shutdown(cancel_futures=True)
 
 
-def _load_plugin_files(files: Sequence[str]) -> None:
-    """Make metrics and protocols that are defined in plugin files known to a worker."""
+def _prepare(files: Sequence[str]) -> None:
+    """Make metrics and protocols of plugin files known to a worker, which ends when we do."""
     from vosbench.plugins import load_file
 
+    end_with_parent()
     for file in files:
         load_file(Path(file))

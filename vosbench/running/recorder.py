@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,8 @@ from vosbench.running.executors import Job
 from vosbench.running.load import Load
 from vosbench.specs import OptionValue, TrackerSpec
 from vosbench.store import Run, RunRecord, SequenceRecord, run_name
+
+_log = logging.getLogger(__name__)
 
 
 class Progress:
@@ -86,7 +90,7 @@ class RunState:
         names = set(wanted)
         if not fresh and (run.folder / "run.json").exists():
             old = Run.open(run.folder)
-            self.done = set(old.done())
+            self.done = _intact(old)
             if self.done:
                 self._check(dataset, old.record)
                 names |= set(old.record.sequences)
@@ -142,7 +146,11 @@ class RunState:
 
 
 class RunRecorder:
-    """Hears what the executor reports and writes it down; a `vosbench.running.executors.Report`."""
+    """Hears what the executor reports and writes it down; a `vosbench.running.executors.Report`.
+
+    Use as a context manager: a thread of its own waits for the disk, so that no tracker does. At
+    the end of the block all is written.
+    """
 
     def __init__(
         self,
@@ -154,6 +162,21 @@ class RunRecorder:
         self._states = states
         self._jobs = jobs
         self._load = Load()
+        self._writing = ThreadPoolExecutor(1, "recorder")
+        self._written: list[Future[None]] = []
+
+    def __enter__(self) -> RunRecorder:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._writing.shutdown()
+        self._raise_failures()
+
+    def _raise_failures(self) -> None:
+        done = [future for future in self._written if future.done()]
+        self._written = [future for future in self._written if future not in done]
+        for future in done:
+            future.result()
 
     def ready(self, info: Mapping[str, Any]) -> None:
         from vosbench import __version__
@@ -176,6 +199,7 @@ class RunRecorder:
             state.run.save()
 
     def started(self, job: Job) -> None:
+        self._raise_failures()
         for variant in job.masks:
             self._states[variant].run.clear_sequence(job.sequence.name)
         self.progress.started(job.sequence.name, len(job.sequence))
@@ -194,12 +218,26 @@ class RunRecorder:
                 run.record.wrapped = run.record.wrapped or info["wrapped"]
                 run.record.shared_machine |= shared
                 run.record.derived_timing |= len(self._states) > 1
-                run.save()
+                self._write(run.save)
             own = record
             if record.status == "done" and len(self._states) > 1:
                 own = record.as_variant(variant, len(self._states))
-            run.save_sequence(own)
-        self.progress.finished(record)
+            self._write(run.save_sequence, own)
+        self._write(self.progress.finished, record)
+
+    def _write(self, write: Callable[..., None], *what: SequenceRecord) -> None:
+        self._written.append(self._writing.submit(write, *what))
+
+
+def _intact(run: Run) -> set[str]:
+    """The sequences that are done, and whose masks are what their records say."""
+    records = [record for record in run.sequences().values() if record.status == "done"]
+    intact = {record.sequence for record in records if run.intact(record)}
+    if lost := [record.sequence for record in records if record.sequence not in intact]:
+        _log.warning(
+            "%s: the masks of %s are not what was recorded; done again", run.folder, ", ".join(lost)
+        )
+    return intact
 
 
 def changed_options(spec: TrackerSpec, values: Mapping[str, OptionValue]) -> dict[str, OptionValue]:

@@ -80,7 +80,8 @@ class RunSettings:
             `Capabilities.snapshots`. Give the value that takes longest in `options`. Each further
             value becomes a run directory of its own, as if run with that option, its times derived.
         fresh: discard what is there.
-        timeout: seconds that one call of the tracker may take.
+        timeout: seconds that one call of the tracker may take without getting on.
+        isolate: a fresh process for each sequence.
         python: interpreter of another environment in which the tracker is installed.
         executor: name of a registered executor.
 
@@ -95,6 +96,7 @@ class RunSettings:
     snapshots: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fresh: bool = False
     timeout: float = 600.0
+    isolate: bool = False
     python: str = ""
     executor: str = "local"
 
@@ -160,6 +162,7 @@ def run(
             jobs=how.jobs,
             threads=_threads(how.jobs),
             timeout=how.timeout,
+            isolate=how.isolate,
             python=how.python,
             plugin_files=plugins.files,
             disabled=plugins.disabled,
@@ -171,7 +174,8 @@ def run(
             todo_jobs = [_job(dataset, name, states) for name in todo]
             frames = sum(len(job.sequence) for job in todo_jobs)
             recorder.progress.begin(main, todo, frames)
-            backend.run(plan, todo_jobs, recorder)
+            with recorder:
+                backend.run(plan, todo_jobs, recorder)
         for state in states.values():
             state.finish(worked=bool(todo))
     return [state.run for state in states.values()]

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vosbench.errors import DatasetError
@@ -36,7 +37,7 @@ class Clip:
     @classmethod
     def of(cls, sequence: VideoSequence) -> Clip:
         """The clip of a dataset's sequence; annotations of later frames stay out of it."""
-        return cls(sequence.name, _Files(sequence), given_masks(sequence))
+        return cls(sequence.name, _Files(sequence.frames), given_masks(sequence))
 
     @property
     def objects(self) -> tuple[int, ...]:
@@ -46,13 +47,19 @@ class Clip:
 
 @dataclass(frozen=True, slots=True)
 class _Files:
-    sequence: VideoSequence
+    """Frames only: nothing here leads to the annotations."""
+
+    paths: tuple[Path, ...]
 
     def __len__(self) -> int:
-        return len(self.sequence)
+        return len(self.paths)
 
     def __getitem__(self, index: int) -> Frame:
-        return self.sequence.frame(index)
+        from vosbench.datasets.reading import read_image
+
+        index = range(len(self.paths))[index]
+        path = self.paths[index]
+        return Frame(read_image(path), index, path.stem)
 
 
 def given_masks(sequence: VideoSequence) -> dict[int, Targets]:

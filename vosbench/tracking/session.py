@@ -29,7 +29,7 @@ from vosbench.types import Context, Frame, LabelMap, Prediction, Scores, Targets
 
 #: Called for each frame in order: frame index, its label map, and those of the variants by name.
 Emit = Callable[[int, LabelMap, Mapping[str, LabelMap]], None]
-#: Called before each call of the tracker: which call, frame index.
+#: Called before each call of the tracker with its name and the frame's index, and after it with "".
 OnCall = Callable[[str, int], None]
 
 
@@ -208,7 +208,7 @@ class Session:
         watch = Stopwatch(ctx.device)
         variants = _variant_names(ctx)
         known: set[int] = set()
-        with prefetched(clip.video, start) as frames, self._closing(ctx):
+        with prefetched(clip.video, start) as frames, self._closing(clip, ctx, on_call):
             for frame in frames:
                 index = frame.index
                 targets = given.get(index, {})
@@ -223,6 +223,7 @@ class Session:
                             partial(self._hooks.tracker_init, frame=frame, targets=targets, ctx=ctx)
                         )
                     ctx.on_snapshot = None
+                    on_call("", index)
                     timings.init += watch.seconds
                     labels = dict.fromkeys(("", *variants), np.zeros(frame.size, np.uint8))
                 else:
@@ -241,6 +242,7 @@ class Session:
                         check_prediction(prediction, frame.size, known, variants)
                         labels = watch.time(partial(_label_maps, prediction, variants))
                         _add(timings.track, index, watch.seconds)
+                    on_call("", index)
                 labels = {name: _with_given(part, targets) for name, part in labels.items()}
                 if prediction is not None and self._updates:
                     on_call("update", index)
@@ -254,10 +256,11 @@ class Session:
                             )
                         )
                     _add(timings.update, index, watch.seconds)
+                    on_call("", index)
                 yield index, prediction, labels
 
     @contextlib.contextmanager
-    def _closing(self, ctx: Context) -> Iterator[None]:
+    def _closing(self, clip: Clip, ctx: Context, on_call: OnCall) -> Iterator[None]:
         """Let the tracker forget the sequence; an earlier failure is not hidden by one in close."""
         try:
             yield
@@ -265,6 +268,7 @@ class Session:
             with contextlib.suppress(Exception):
                 self._hooks.tracker_close(ctx=ctx)
             raise
+        on_call("close", len(clip.video) - 1)
         with _blamed("close", "after the last"):
             self._hooks.tracker_close(ctx=ctx)
 

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from vosbench.store import SequenceRecord
 
 
+#: Told before each call of the tracker: "init", "track", "update" or "close", and which frame.
+OnCall = Callable[[str, int], None]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExecutorSpec:
     """A way to run sequences, by name.
@@ -45,10 +49,12 @@ class Plan:
         snapshots: option -> values that are answered in one run, see `Context.snapshots`.
         jobs: workers at once.
         threads: torch threads of each.
-        timeout: seconds that one call of the tracker may take.
+        timeout: seconds that one call of the tracker may take without getting on.
+        isolate: a fresh process for each sequence.
         python: interpreter that the tracker lives in; "" is the one we run in.
         plugin_files, disabled: as given on the command line.
-        log: file that the workers' standard output and error are appended to.
+        log: file that the first worker's standard output and error are appended to; those of
+            others go to files beside it ("log-2.txt").
         scratch: folder for their temporary files.
     """
 
@@ -60,6 +66,7 @@ class Plan:
     jobs: int = 1
     threads: int = 1
     timeout: float = 600.0
+    isolate: bool = False
     python: str = ""
     plugin_files: tuple[Path, ...] = ()
     disabled: tuple[str, ...] = ()
@@ -91,7 +98,7 @@ class Report(Protocol):
         """A worker begins a sequence."""
 
     def called(self, job: Job, call: str, frame: int) -> None:
-        """The tracker is being called ("init", "track" or "update") for a frame."""
+        """The tracker is being called ("init", "track", "update" or "close") for a frame."""
 
     def finished(self, job: Job, record: SequenceRecord, info: Mapping[str, Any]) -> None:
         """A sequence is done or has failed."""

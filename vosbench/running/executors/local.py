@@ -21,7 +21,7 @@ class LocalExecutor:
             waiting.put(job)
         pool = _Pool(plan, waiting, report)
         threads = [
-            threading.Thread(target=pool.work, name=f"worker-{i}", daemon=True)
+            threading.Thread(target=pool.work, args=(i,), name=f"worker-{i}", daemon=True)
             for i in range(min(plan.jobs, len(jobs)))
         ]
         for thread in threads:
@@ -53,7 +53,7 @@ class _Pool:
         for worker in list(self._workers):
             worker.kill()
 
-    def work(self) -> None:
+    def work(self, number: int) -> None:
         """Body of a thread. It must outlive its workers: Linux ends a process whose parent thread
         is gone (PR_SET_PDEATHSIG)."""
         try:
@@ -62,15 +62,15 @@ class _Pool:
                     job = self._waiting.get_nowait()
                 except queue.Empty:
                     return
-                self._serve_from(job)
+                self._serve_from(job, number)
         except BaseException as error:
             if not self._stopped.is_set():
                 self.error = error
                 self.stop()
 
-    def _serve_from(self, first: Job) -> None:
+    def _serve_from(self, first: Job, number: int) -> None:
         """One worker's life: from its start to the end of the jobs or to its first failure."""
-        with WorkerProcess(self._plan) as worker:
+        with WorkerProcess(self._plan, number) as worker:
             self._workers.add(worker)
             if self._stopped.is_set():
                 return
@@ -79,7 +79,7 @@ class _Pool:
             job: Job | None = first
             while job is not None and worker.alive:
                 self._track(worker, job)
-                job = self._next() if worker.alive else None
+                job = self._next() if worker.alive and not self._plan.isolate else None
             self._workers.discard(worker)
 
     def _track(self, worker: WorkerProcess, job: Job) -> None:

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -21,9 +21,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vosbench.errors import PluginError, RunError, UsageError, VosbenchError
-from vosbench.running.executors import Job, Plan
-from vosbench.running.executors.protocol import Channel, ConnectionLost
+from vosbench.errors import DatasetError, PluginError, UsageError, VosbenchError
+from vosbench.processes import MARK, Keeper, end_tree
+from vosbench.running.executors import Job, OnCall, Plan
+from vosbench.running.executors.protocol import (
+    Channel,
+    ConnectionLost,
+    MalformedMessage,
+    ProcessPipe,
+    frame_index,
+    typed,
+)
 from vosbench.specs import Capabilities, Option, TrackerSpec
 from vosbench.store import SequenceRecord
 from vosbench.tracking.clip import given_masks
@@ -51,10 +59,39 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "OPENCV_FOR_THREADS_NUM",
 )
+#: What would lead a tracker to the annotations.
+_WITHHELD = ("VOSBENCH_DATA", "VOSBENCH_CONFIG")
+
+_TICK = 0.05  # seconds between two looks at the process
+_LONGEST_TICK = 1.0  # what is longer was no waiting: we were suspended, and so was the tracker
+_LOG_LIMIT = 8 << 20  # bytes of a worker's log; beyond, the older half is dropped
+_STAGES = ("init", "track", "update", "close")
+
+
+#: What an answer holds, and of which kind.
+_READY = {"device": str, "plugin": str, "versions": dict, "hardware": dict, "files": dict}
+_DONE = {
+    "frames": int,
+    "objects": int,
+    "load_seconds": float,
+    "init_seconds": float,
+    "track_seconds": list,
+    "update_seconds": list,
+    "marks": dict,
+    "peak_memory_bytes": int,
+    "peak_device_memory_bytes": int,
+    "wrapped": str,
+    "files": dict,
+    "versions": dict,
+}
 
 
 class WorkerProcess:
     """One spawned process with one tracker. Use as a context manager.
+
+    Args:
+        plan: what it is to run.
+        number: which of the run's workers it is, from 0; each has a log of its own.
 
     Example:
         with WorkerProcess(plan) as worker:
@@ -62,37 +99,46 @@ class WorkerProcess:
             record, info = worker.track(job)
     """
 
-    def __init__(self, plan: Plan) -> None:
+    def __init__(self, plan: Plan, number: int = 0) -> None:
         self._plan = plan
         self._remote = bool(plan.python)
         self._timed_out = ""
-        self._deadline = float("inf")
+        self._left = float("inf")
+        self._advanced = float("-inf")
         self._stage = ""
         self._ended = threading.Event()
-        plan.log.parent.mkdir(parents=True, exist_ok=True)
+        self._killing = threading.Lock()
+        log = plan.log
+        self._log = log.with_stem(f"{log.stem}-{number + 1}") if number else log
+        self._log.parent.mkdir(parents=True, exist_ok=True)
         plan.scratch.mkdir(parents=True, exist_ok=True)
         python = plan.python or sys.executable
         init = Path(__file__).parents[2] / "__init__.py"
-        environment = dict(os.environ)
+        self._keeper = Keeper.of_this_process()
+        self._mark = self._keeper.new_mark()
+        environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
         environment |= dict.fromkeys(_THREAD_VARIABLES, str(plan.threads))
+        environment[MARK] = self._mark
         # Sets of strings would otherwise be ordered differently in each process.
         environment.setdefault("PYTHONHASHSEED", "0")
-        with plan.log.open("ab") as log:
-            self._log_start = log.tell()
+        with self._log.open("ab") as stream:
+            self._log_start = stream.tell()
             try:
                 self._process = subprocess.Popen(
                     [python, "-c", _BOOTSTRAP, str(init)],
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
-                    stderr=log,
+                    stderr=stream,
                     env=environment,
                     bufsize=0,
                     start_new_session=True,  # Ctrl-C is for us, who then end it
                 )
             except OSError as error:
                 raise UsageError(f"--python {python} cannot be started: {error.strerror}") from None
+        self._keeper.hold(self._process.pid)
         assert self._process.stdin is not None and self._process.stdout is not None
-        self._channel = Channel(self._process.stdout, self._process.stdin)  # type: ignore[arg-type]
+        self._answers = ProcessPipe(self._process.stdout.fileno())
+        self._channel = Channel(self._answers, self._process.stdin)  # type: ignore[arg-type]
         threading.Thread(target=self._watch, name="watchdog", daemon=True).start()
 
     @property
@@ -107,19 +153,22 @@ class WorkerProcess:
             PluginError: there is no such tracker there, or the environment cannot run us.
         """
         answer = self._ask({"type": "describe", **self._setup()}, "start")
-        spec = answer["spec"]
-        capabilities = spec["capabilities"]
-        for name in ("devices", "snapshots"):
-            capabilities[name] = tuple(capabilities[name])
-        options = [Option(**{**o, "choices": tuple(o["choices"])}) for o in spec["options"]]
-        return TrackerSpec(
-            name=spec["name"],
-            factory=spec["factory"],
-            summary=spec["summary"],
-            options=tuple(options),
-            capabilities=Capabilities(**capabilities),
-            settings=spec["settings"],
-        )
+        try:
+            spec = answer["spec"]
+            capabilities = spec["capabilities"]
+            for name in ("devices", "snapshots"):
+                capabilities[name] = tuple(capabilities[name])
+            options = [Option(**{**o, "choices": tuple(o["choices"])}) for o in spec["options"]]
+            return TrackerSpec(
+                name=spec["name"],
+                factory=spec["factory"],
+                summary=spec["summary"],
+                options=tuple(options),
+                capabilities=Capabilities(**capabilities),
+                settings=spec["settings"],
+            )
+        except (KeyError, TypeError, AttributeError) as error:
+            raise self._not_started(f"its description is malformed: {error!r}") from None
 
     def start(self) -> Mapping[str, Any]:
         """Load the tracker; gives its device, versions, hardware and weight files.
@@ -127,12 +176,19 @@ class WorkerProcess:
         Raises:
             PluginError: its factory failed, died or took too long.
         """
-        return self._ask({"type": "start", **self._setup()}, "loading the tracker")
+        info = self._ask({"type": "start", **self._setup()}, "loading the tracker")
+        try:
+            for key, kind in _READY.items():
+                typed(info, key, kind)
+            return info
+        except MalformedMessage as error:
+            raise self._not_started(str(error)) from None
 
     def track(
-        self, job: Job, on_call: Callable[[str, int], None] | None = None
+        self, job: Job, on_call: OnCall | None = None
     ) -> tuple[SequenceRecord, Mapping[str, Any]]:
-        """Track one sequence. Whatever goes wrong with it is in the record, not raised."""
+        """Track one sequence and write its masks. Whatever goes wrong with it is in the record,
+        not raised."""
         sequence = job.sequence
         self._log_start = self._log_size()
         try:
@@ -142,10 +198,10 @@ class WorkerProcess:
         message = {
             "type": "sequence",
             "name": sequence.name,
-            "frames": [str(path.resolve()) for path in sequence.frames],
+            "frames": [path.name for path in sequence.frames],
             "output": list(sequence.output),
             "given": [[index, sorted(targets)] for index, targets in given.items()],
-            "masks": {name: str(folder.resolve()) for name, folder in job.masks.items()},
+            "variants": list(job.masks),
             "remote": self._remote,
         }
         arrays = [_label_map(targets) for targets in given.values()]
@@ -154,26 +210,36 @@ class WorkerProcess:
             self._expect_within()
             self._channel.send(message, arrays)
             answer = self._serve(job, on_call)
+            if answer["type"] == "failed":
+                self.kill()  # what a failure leaves behind must not reach the next sequence
+                reason, trace = (typed(answer, key, str) for key in ("error", "traceback"))
+                return SequenceRecord.failure(sequence.name, reason, trace), {}
+            return SequenceRecord.success(sequence.name, answer), answer
         except ConnectionLost:
             problem = self._last_words()
+            return SequenceRecord.failure(sequence.name, problem, self._log_tail()), {}
+        except MalformedMessage as error:
+            self.kill()
+            problem = f"{self._stage}: the tracker's process sent a malformed message: {error}"
             return SequenceRecord.failure(sequence.name, problem, self._log_tail()), {}
         except VosbenchError as error:
             self.kill()
             return SequenceRecord.failure(sequence.name, str(error)), {}
         finally:
-            self._deadline = float("inf")
-        if answer["type"] == "failed":
-            self.kill()  # what a failure leaves behind must not reach the next sequence
-            return SequenceRecord.failure(sequence.name, answer["error"], answer["traceback"]), {}
-        return SequenceRecord.success(sequence.name, answer), answer
+            self._left = float("inf")
 
     def kill(self) -> None:
         """End the process and everything it started."""
         self._ended.set()
-        with contextlib.suppress(ProcessLookupError, PermissionError, AttributeError):
-            os.killpg(self._process.pid, signal.SIGKILL)
+        with self._killing:
+            if self._mark:
+                end_tree(self._process.pid, self._mark)
+                self._keeper.release(self._process.pid)
+                self._mark = ""
         self._process.kill()
-        self._process.wait()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=10)
+        self._answers.end()
 
     def __enter__(self) -> WorkerProcess:
         return self
@@ -189,6 +255,7 @@ class WorkerProcess:
             with contextlib.suppress(OSError):
                 if pipe is not None:
                     pipe.close()
+        self._answers.close()
 
     def _setup(self) -> dict[str, Any]:
         plan = self._plan
@@ -208,21 +275,23 @@ class WorkerProcess:
         self._stage = stage
         self._expect_within()
         try:
-            self._channel.send(message)
-            answer, _ = self._channel.receive()
-        except ConnectionLost:
-            raise self._not_started() from None
+            with contextlib.suppress(ConnectionLost):  # why it is gone is in what it sent before
+                self._channel.send(message)
+            while (answer := self._channel.receive()[0]).get("type") == "progress":
+                self._note_progress(answer)
+        except (ConnectionLost, MalformedMessage):
+            raise self._not_started(self._last_words()) from None
         finally:
-            self._deadline = float("inf")
-        if answer["type"] == "failed":
+            self._left = float("inf")
+        if answer.get("type") == "failed":
             raise PluginError(
-                f"tracker {self._plan.tracker} cannot be loaded: {answer['error']}",
-                answer["hint"] or f"The traceback is in {self._plan.log}.",
+                f"tracker {self._plan.tracker} cannot be loaded: {answer.get('error')}",
+                str(answer.get("hint") or f"The traceback is in {self._log}."),
             )
         return answer
 
-    def _not_started(self) -> PluginError:
-        reason = self._last_words()
+    def _not_started(self, reason: str) -> PluginError:
+        self.kill()
         printed = self._log_tail().splitlines()[-1:]
         problem = ": ".join([f"tracker {self._plan.tracker}: {reason}", *printed])
         if self._plan.python:
@@ -230,42 +299,105 @@ class WorkerProcess:
                 f"--python {self._plan.python}: {problem}",
                 "It must be Python 3.11 or later, with numpy, pluggy and the tracker installed.",
             )
-        return PluginError(problem, f"All that it printed is in {self._plan.log}.")
+        return PluginError(problem, f"All that it printed is in {self._log}.")
 
-    def _serve(self, job: Job, on_call: Callable[[str, int], None] | None) -> dict[str, Any]:
+    def _serve(self, job: Job, on_call: OnCall | None) -> dict[str, Any]:
         """Answer what the worker asks for until it is done with the sequence."""
+        frames = len(job.sequence)
+        began, watched = time.perf_counter(), 0.0
         while True:
             message, arrays = self._channel.receive()
-            kind = message["type"]
+            kind = typed(message, "type", str)
             if kind == "call":
-                frame = message["frame"]
-                self._stage = f"{message['call']}, frame {job.sequence.frames[frame].stem}"
+                began = time.perf_counter()
+                call, frame = typed(message, "call", str), frame_index(message, frames)
+                if call not in _STAGES:
+                    raise MalformedMessage(f"an unknown call {call!r}")
+                self._stage = f"{call}, frame {job.sequence.frames[frame].stem}"
                 self._expect_within()
                 if on_call is not None:
-                    on_call(message["call"], frame)
+                    on_call(call, frame)
+            elif kind == "returned":
+                watched += time.perf_counter() - began
+                self._stage = f"after {self._stage}"
+                self._expect_within()
+            elif kind == "progress":
+                self._note_progress(message)
             elif kind == "need":
-                image = job.sequence.frame(message["frame"]).image
-                self._channel.send({"type": "frame"}, [image])
-            elif kind == "labels":
-                self._write(job, Path(message["path"]), arrays[0])
-            else:
+                self._send_frame(job, frame_index(message, frames))
+            elif kind == "broken":
+                raise _undecodable(job, frame_index(message, frames))
+            elif kind == "mask":
+                self._write(job, message, arrays, frames)
+            elif kind == "done":
+                for key, of in _DONE.items():
+                    typed(message, key, of)
+                return {**message, "watched_seconds": watched}
+            elif kind == "failed":
                 return message
+            else:
+                raise MalformedMessage(f"an unknown type {kind!r}")
 
-    def _write(self, job: Job, path: Path, labels: NDArray[Any]) -> None:
-        from vosbench.datasets.reading import write_labels
+    def _send_frame(self, job: Job, index: int) -> None:
+        """Send a frame: the file's bytes, or pixels where the other side may have no decoder."""
+        if self._remote:
+            image: NDArray[Any] = job.sequence.frame(index).image
+        else:
+            path = job.sequence.frames[index]
+            try:
+                image = np.frombuffer(path.read_bytes(), np.uint8)
+            except OSError as error:
+                raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
+        with contextlib.suppress(ConnectionLost):  # what it sent before it ended is read first
+            self._channel.send({"type": "frame"}, [image])
 
-        if path.parent not in [folder.resolve() for folder in job.masks.values()]:
-            raise RunError(f"the tracker's process wanted to write {path}")
-        write_labels(path, labels)
+    def _write(
+        self, job: Job, message: dict[str, Any], arrays: list[NDArray[Any]], frames: int
+    ) -> None:
+        """Write a mask that has arrived. Its path is ours to say."""
+        from vosbench.datasets.encoding import PNG_SIGNATURE
+        from vosbench.durable import written_whole
+
+        variant = typed(message, "variant", str)
+        if variant not in job.masks or len(arrays) != 1 or arrays[0].ndim != 1:
+            raise MalformedMessage(f"a mask of {variant!r}, which nobody asked for")
+        data = arrays[0].tobytes()
+        if not data.startswith(PNG_SIGNATURE):
+            raise MalformedMessage("a mask that is no PNG")
+        name = f"{job.sequence.frames[frame_index(message, frames)].stem}.png"
+        path = job.masks[variant] / name
+        try:
+            with written_whole(path, sync=False) as stream:
+                stream.write(data)
+        except OSError as error:
+            raise DatasetError(f"{path} cannot be written: {error.strerror}") from None
+
+    def _note_progress(self, message: dict[str, Any]) -> None:
+        """A call that gets on has not hung; one that says the same again has."""
+        done = typed(message, "done", float)
+        if done > self._advanced:
+            self._left, self._advanced = self._plan.timeout, done
 
     def _expect_within(self) -> None:
-        self._deadline = time.monotonic() + self._plan.timeout
+        self._advanced = float("-inf")
+        self._left = self._plan.timeout
 
     def _watch(self) -> None:
-        while not self._ended.wait(0.05):
-            if time.monotonic() > self._deadline:
+        """End what takes too long, and notice the end of the process, which another one that holds
+        its pipe would hide."""
+        before = time.monotonic()
+        while not self._ended.wait(_TICK):
+            now = time.monotonic()
+            self._left -= min(now - before, _LONGEST_TICK)
+            before = now
+            if self._left < 0:
                 self._timed_out = self._stage
                 self.kill()
+            elif self._process.poll() is not None:
+                self._answers.end()
+                return
+            if self._log_size() > _LOG_LIMIT:
+                self._shorten_log()
 
     def _last_words(self) -> str:
         """Why the process is gone."""
@@ -280,22 +412,47 @@ class WorkerProcess:
         return f"{self._stage}: {how_it_ended(code)}"
 
     def _log_size(self) -> int:
-        return self._plan.log.stat().st_size if self._plan.log.exists() else 0
+        try:
+            return self._log.stat().st_size
+        except OSError:
+            return 0
+
+    def _shorten_log(self) -> None:
+        with contextlib.suppress(OSError), self._log.open("r+b") as log:
+            log.seek(-_LOG_LIMIT // 2, os.SEEK_END)
+            kept = log.read(_LOG_LIMIT // 2)
+            log.truncate(0)  # the worker appends, and goes on behind what is kept
+            log.seek(0)
+            log.write(b"[what was here was dropped: the log had grown too long]\n" + kept)
+            self._log_start = 0
 
     def _log_tail(self) -> str:
         """What the worker printed last, for the record of its failure."""
-        if not self._plan.log.exists():
+        try:
+            with self._log.open("rb") as log:
+                log.seek(max(self._log_start, self._log_size() - 4000))
+                return log.read(4000).decode(errors="replace").strip()
+        except OSError:
             return ""
-        with self._plan.log.open("rb") as log:
-            log.seek(max(self._log_start, self._log_size() - 4000))
-            return log.read().decode(errors="replace").strip()
+
+
+def _undecodable(job: Job, index: int) -> DatasetError:
+    """What is wrong with a frame that the tracker's process could not decode."""
+    try:
+        job.sequence.frame(index)
+    except DatasetError as error:
+        return error
+    return DatasetError(f"{job.sequence.frames[index]} cannot be decoded in the tracker's process")
 
 
 def how_it_ended(code: int) -> str:
     """What a process's exit code says; a negative one is the signal that killed it."""
     if code >= 0:
         return f"the process ended with exit code {code}"
-    name = signal.Signals(-code).name
+    try:
+        name = signal.Signals(-code).name
+    except ValueError:  # a real-time signal
+        name = f"signal {-code}"
     why = " (systems do that when memory runs out)" if name == "SIGKILL" else ""
     return f"the process was killed by {name}{why}"
 

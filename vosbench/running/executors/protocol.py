@@ -11,8 +11,11 @@ The key "arrays" of the JSON object lists dtype and shape of each array.
 from __future__ import annotations
 
 import json
+import math
+import os
+import select
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, BinaryIO
 
 import numpy as np
@@ -20,10 +23,15 @@ from numpy.typing import NDArray
 
 _KINDS = {"uint8": np.uint8, "bool": np.bool_}
 _LONGEST = 1 << 28  # bytes of JSON: far above any sequence, far below what a stray print decodes to
+_LARGEST = 1 << 30  # bytes of an array: a frame of 300 megapixels
 
 
 class ConnectionLost(Exception):
     """The other side is gone, or what came is no message."""
+
+
+class MalformedMessage(ValueError):
+    """A message that nobody should have sent."""
 
 
 class Channel:
@@ -54,13 +62,15 @@ class Channel:
         if length > _LONGEST:
             raise ConnectionLost("not a message")
         try:
-            message: dict[str, Any] = json.loads(self._read(length))
+            message = json.loads(self._read(length))
             arrays = [self._array(kind, tuple(shape)) for kind, shape in message.pop("arrays")]
-        except (AttributeError, ValueError, KeyError, TypeError) as error:
+        except (AttributeError, ValueError, KeyError, TypeError, RecursionError) as error:
             raise ConnectionLost(f"not a message: {error}") from error
         return message, arrays
 
     def _array(self, kind: str, shape: tuple[int, ...]) -> NDArray[Any]:
+        if not all(isinstance(n, int) and n >= 0 for n in shape) or math.prod(shape) > _LARGEST:
+            raise ValueError(f"an array of shape {shape}")
         array: NDArray[Any] = np.empty(shape, _KINDS[kind])
         view = memoryview(array.view(np.uint8).reshape(-1))  # type: ignore[arg-type]
         while view:
@@ -83,3 +93,67 @@ class Channel:
         while view:
             view = view[self._readinto(view) :]
         return bytes(data)
+
+
+class ProcessPipe:
+    """The read end of a worker's pipe. It ends with the process, not with the last one that holds
+    the pipe: a forked child may hold it for ever. What was written before is read first."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._ended, self._end = os.pipe()
+        self._open = True
+        self._closing = threading.Lock()
+        self._poll = select.poll()
+        for each in (descriptor, self._ended):
+            self._poll.register(each, select.POLLIN)
+
+    def readinto(self, view: memoryview) -> int:
+        """As of a raw stream."""
+        ready = {descriptor for descriptor, _ in self._poll.poll()}
+        return os.readv(self._descriptor, [view]) if self._descriptor in ready else 0
+
+    def end(self) -> None:
+        """The process has ended: nothing comes any more."""
+        with self._closing:
+            if self._open:
+                os.write(self._end, b"\0")
+
+    def close(self) -> None:
+        with self._closing:
+            if self._open:
+                self._open = False
+                os.close(self._ended)
+                os.close(self._end)
+
+
+def typed(message: Mapping[str, Any], key: str, kind: Any) -> Any:
+    """`message[key]`, which is of this kind: `float` is any finite number from 0 on, `list` a list
+    of them. Raises MalformedMessage."""
+    value = message.get(key)
+    if kind is float:
+        fits = _is_number(value)
+    elif kind is list:
+        fits = isinstance(value, list) and all(map(_is_number, value))
+    else:
+        fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
+    if not fits:
+        raise MalformedMessage(f"{key} is {str(value)[:40]!r}, not {kind.__name__}")
+    return value
+
+
+def _is_number(value: object) -> bool:
+    return (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and math.isfinite(value)
+        and value >= 0
+    )
+
+
+def frame_index(message: Mapping[str, Any], frames: int) -> int:
+    """`message["frame"]`, one of so many. Raises MalformedMessage."""
+    index: int = typed(message, "frame", int)
+    if not 0 <= index < frames:
+        raise MalformedMessage(f"frame {index} of {frames}")
+    return index

@@ -7,13 +7,11 @@ Whatever the tracker prints goes to standard error, which is the run's log.
 from __future__ import annotations
 
 import contextlib
-import ctypes
 import faulthandler
 import logging
 import os
 import platform
 import queue
-import signal
 import sys
 import tempfile
 import threading
@@ -25,18 +23,24 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from vosbench.datasets.encoding import encode_labels
+from vosbench.errors import DatasetError
 from vosbench.plugins import Plugins
+from vosbench.processes import MARK, adopt_and_follow, end_tree
 from vosbench.running.executors.protocol import Channel, ConnectionLost
 from vosbench.specs import TrackerSpec
 from vosbench.tracking.clip import Clip
 from vosbench.tracking.session import Session, make_tracker
 from vosbench.tracking.timing import PeakMemory
-from vosbench.types import Context, Frame, LabelMap, Targets, Video
+from vosbench.types import Context, Frame, LabelMap, Targets
 
 #: Label maps that may wait for the writer.
 _DEPTH = 8
+#: Seconds between two signs of progress that are passed on.
+_TELL_EVERY = 0.2
 #: Modules whose versions decide what a tracker computes -> their distributions.
 _LIBRARIES = {
     "numpy": ("numpy",),
@@ -51,7 +55,7 @@ _LIBRARIES = {
 def main() -> None:
     """Serve the process that started us until it says stop or is gone."""
     channel = _take_over_pipes()
-    _die_with_parent()
+    adopt_and_follow()
     inbox: queue.Queue[tuple[dict[str, Any], list[NDArray[Any]]]] = queue.Queue()
     frames: queue.Queue[NDArray[Any]] = queue.Queue()
 
@@ -82,9 +86,12 @@ def main() -> None:
 
 def _take_over_pipes() -> Channel:
     """Keep the pipes to ourselves: a tracker that prints must not garble them."""
+    incoming, outgoing = os.dup(0), os.dup(1)
     channel = Channel(
-        os.fdopen(os.dup(0), "rb", buffering=1 << 16), os.fdopen(os.dup(1), "wb", buffering=0)
+        os.fdopen(incoming, "rb", buffering=1 << 16), os.fdopen(outgoing, "wb", buffering=0)
     )
+    # A child that the tracker forks has no business with them either.
+    os.register_at_fork(after_in_child=lambda: os.closerange(incoming, outgoing + 1))
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
@@ -95,28 +102,25 @@ def _take_over_pipes() -> Channel:
     return channel
 
 
-def _die_with_parent() -> None:
-    """End at once when the parent is killed, even inside a call that never returns (Linux)."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError, AttributeError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-
-
 def _end_group() -> None:
-    """End this process and those that the tracker started."""
-    with contextlib.suppress(OSError, AttributeError):
-        os.killpg(0, signal.SIGKILL)
+    """End this process and those that the tracker started: the harness is gone."""
+    end_tree(os.getpid(), os.environ.get(MARK, ""))
     os._exit(1)
 
 
 @dataclass(slots=True)
-class _RemoteVideo:
-    """Frames that the harness decodes for us: trackers in other environments need no decoder, and
-    all see the same pixels."""
+class _ChannelVideo:
+    """Frames that the harness sends: where they lie, and what lies beside them, is not known here.
+
+    Attributes:
+        decoded: they come as pixels, for a tracker's environment may lack a decoder; else as the
+            bytes of their files.
+    """
 
     channel: Channel
     replies: queue.Queue[NDArray[Any]]
     names: list[str]
+    decoded: bool
     asking: threading.Lock = field(default_factory=threading.Lock)
 
     def __len__(self) -> int:
@@ -127,21 +131,16 @@ class _RemoteVideo:
         with self.asking:
             self.channel.send({"type": "need", "frame": index})
             image = self.replies.get()
-        return Frame(image, index, self.names[index])
+        name = Path(self.names[index])
+        if not self.decoded:
+            from vosbench.datasets.reading import decode_image
 
-
-@dataclass(slots=True)
-class _FileVideo:
-    paths: list[Path]
-
-    def __len__(self) -> int:
-        return len(self.paths)
-
-    def __getitem__(self, index: int) -> Frame:
-        from vosbench.datasets.reading import read_image
-
-        index = range(len(self.paths))[index]
-        return Frame(read_image(self.paths[index]), index, self.paths[index].stem)
+            try:
+                image = decode_image(image.tobytes(), name)
+            except DatasetError:
+                self.channel.send({"type": "broken", "frame": index})
+                raise
+        return Frame(image, index, name.stem)
 
 
 class _Worker:
@@ -151,6 +150,7 @@ class _Worker:
         self._channel = channel
         self._frames = frames
         self._files: dict[str, str] = {}
+        self._told = 0.0
 
     def describe(self, message: dict[str, Any]) -> None:
         """Answer with the declaration of a tracker of this environment."""
@@ -196,25 +196,24 @@ class _Worker:
         """Track one sequence, write its masks, answer with its timings."""
         with self._reporting("failed"), self._scratch() as scratch:
             clip = self._clip(message, arrays)
-            names = [Path(path).stem for path in message["frames"]]
-            outputs = set(message["output"]) or set(range(len(names)))
+            frames = len(clip.video)
+            outputs = set(message["output"]) or set(range(frames))
             ctx = self._context(self._device, scratch)
             memory = PeakMemory(self._device)
-            with _Writer(self._write if message["remote"] else _write_file) as writer:
+            with _Writer(self._send_mask) as writer:
 
                 def emit(index: int, labels: LabelMap, variants: Mapping[str, LabelMap]) -> None:
                     if index in outputs:
                         for name, part in {"": labels, **variants}.items():
-                            if name in message["masks"]:
-                                folder = message["masks"][name]
-                                writer.put(Path(folder, f"{names[index]}.png"), part)
+                            if name in message["variants"]:
+                                writer.put(index, name, part)
 
                 timings = self._session.run(clip, ctx, emit, self._on_call)
             resident, device_memory = memory.read()
             self._channel.send(
                 {
                     "type": "done",
-                    "frames": len(names),
+                    "frames": frames,
                     "objects": len(clip.objects),
                     "load_seconds": self._load_seconds,
                     "init_seconds": timings.init,
@@ -235,12 +234,7 @@ class _Worker:
             )
 
     def _clip(self, message: dict[str, Any], arrays: list[NDArray[Any]]) -> Clip:
-        paths = [Path(path) for path in message["frames"]]
-        video: Video
-        if message["remote"]:
-            video = _RemoteVideo(self._channel, self._frames, [path.stem for path in paths])
-        else:
-            video = _FileVideo(paths)
+        video = _ChannelVideo(self._channel, self._frames, message["frames"], message["remote"])
         given: dict[int, Targets] = {
             index: {obj: labels == obj for obj in ids}
             for (index, ids), labels in zip(message["given"], arrays, strict=True)
@@ -256,20 +250,33 @@ class _Worker:
             logger=logging.getLogger(self._message["tracker"]),
             snapshots={k: tuple(v) for k, v in self._message["snapshots"].items()},
             on_file=self._on_file,
+            on_progress=self._on_progress,
         )
 
     def _on_file(self, path: Path, digest: str) -> None:
         self._files[path.name] = digest
 
     def _on_call(self, call: str, index: int) -> None:
-        self._channel.send({"type": "call", "call": call, "frame": index})
+        if call:
+            self._channel.send({"type": "call", "call": call, "frame": index})
+        else:
+            self._channel.send({"type": "returned"})
 
-    def _write(self, path: Path, labels: LabelMap) -> None:
-        self._channel.send({"type": "labels", "path": str(path)}, [labels])
+    def _on_progress(self, done: float) -> None:
+        now = time.monotonic()
+        if now > self._told + _TELL_EVERY:
+            self._told = now
+            self._channel.send({"type": "progress", "done": done})
+
+    def _send_mask(self, index: int, variant: str, labels: LabelMap) -> None:
+        data = np.frombuffer(encode_labels(labels), np.uint8)
+        self._channel.send({"type": "mask", "frame": index, "variant": variant}, [data])
 
     @contextlib.contextmanager
     def _scratch(self) -> Iterator[Path]:
-        with tempfile.TemporaryDirectory(dir=self._message["scratch"]) as folder:
+        given = self._message["scratch"]
+        # In a container the harness's folder need not be there.
+        with tempfile.TemporaryDirectory(dir=given if Path(given).is_dir() else None) as folder:
             scratch = Path(folder, "tracker")
             scratch.mkdir()
             yield scratch
@@ -296,18 +303,18 @@ class _Worker:
 
 
 class _Writer:
-    """Writes label maps in a thread; the first error is raised by `put` or at the end."""
+    """Encodes and sends label maps in a thread; `put` or the end raises the first error."""
 
-    def __init__(self, write: Callable[[Path, LabelMap], None]) -> None:
+    def __init__(self, write: Callable[[int, str, LabelMap], None]) -> None:
         self._write = write
-        self._waiting: queue.Queue[tuple[Path, LabelMap] | None] = queue.Queue(_DEPTH)
+        self._waiting: queue.Queue[tuple[int, str, LabelMap] | None] = queue.Queue(_DEPTH)
         self._error: BaseException | None = None
         self._thread = threading.Thread(target=self._work, name="writer", daemon=True)
 
-    def put(self, path: Path, labels: LabelMap) -> None:
+    def put(self, index: int, variant: str, labels: LabelMap) -> None:
         if self._error is not None:
             raise self._error
-        self._waiting.put((path, labels))
+        self._waiting.put((index, variant, labels))
 
     def _work(self) -> None:
         while (item := self._waiting.get()) is not None:
@@ -326,12 +333,6 @@ class _Writer:
         self._thread.join()
         if self._error is not None and kind is None:
             raise self._error
-
-
-def _write_file(path: Path, labels: LabelMap) -> None:
-    from vosbench.datasets.reading import write_labels
-
-    write_labels(path, labels)
 
 
 def _plugins(message: dict[str, Any]) -> Plugins:

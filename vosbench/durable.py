@@ -1,0 +1,91 @@
+"""Files that appear whole or not at all, and that a power cut does not take back.
+
+A system keeps what is written in memory for some time: after a power cut a file may be there and be
+empty. So whatever a record vouches for is synced before the record is written.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import secrets
+import sys
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_SYNC_FILE_RANGE_WRITE = 2
+
+
+@contextlib.contextmanager
+def written_whole(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """A binary stream whose contents become the file `path` at the end of the block; if the block
+    raises, `path` stays as it was and nothing is left beside it. Folders are made.
+
+    Args:
+        sync: file and folder survive a power cut from then on; else see `sync_files`.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    # Short, so that a name of the full length that a file system allows can be written too.
+    part = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
+    try:
+        try:
+            stream = part.open("xb")
+        except FileNotFoundError:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stream = part.open("xb")
+        with stream:
+            yield stream
+            if sync:
+                stream.flush()
+                os.fsync(stream.fileno())
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+    if sync:
+        _sync(path.parent)
+
+
+def sync_files(paths: Iterable[Path]) -> None:
+    """Make files and the folders that they lie in survive a power cut.
+
+    All are sent to the disk before any is waited for, so that a journal is written once, not once a
+    file.
+
+    Raises:
+        OSError: one cannot be read or the disk reports an error.
+    """
+    paths = list(paths)
+    for path in paths:
+        _start_writing(path)
+    folders = dict.fromkeys(path.parent for path in paths)
+    for path in (*paths, *folders, *dict.fromkeys(folder.parent for folder in folders)):
+        _sync(path)
+
+
+def _start_writing(path: Path) -> None:
+    if sys.platform == "linux":
+        with _opened(path) as descriptor, contextlib.suppress(AttributeError):
+            offset = ctypes.c_int64(0)
+            _libc.sync_file_range(descriptor, offset, offset, _SYNC_FILE_RANGE_WRITE)
+
+
+def _sync(path: Path) -> None:
+    with _opened(path) as descriptor:
+        os.fsync(descriptor)
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[int]:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+_libc: Any = ctypes.CDLL(None) if sys.platform == "linux" else None
