@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 import zipfile
@@ -17,6 +18,7 @@ from vosbench.metrics.contour import Shape
 from vosbench.metrics.sequence import summed
 from vosbench.metrics.sequence.boundary_iou import boundary_depth, boundary_iou
 from vosbench.metrics.sequence.hota import Hota
+from vosbench.metrics.sequence.stability import Stability, matching_cost, shape_contexts
 from vosbench.metrics.sequence.vots import Vots, vots_scores
 from vosbench.metrics.tracks import SequenceTracks, Track
 
@@ -162,3 +164,32 @@ def test_boundary_iou(name: str) -> None:
     assert two.rim(depth).count() == official["pred_boundary"]
     value = boundary_iou(one, two)
     assert (None if math.isnan(value) else value) == official["boundary_iou"]
+
+
+STABILITY = expected("temporal_stability")["cases"]
+
+
+@pytest.fixture(scope="module")
+def outlines(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("stability")
+    with zipfile.ZipFile(GOLDEN / "temporal_stability" / "masks.zip") as archive:
+        archive.extractall(folder)
+    return folder / "cases"
+
+
+@pytest.mark.parametrize("name", STABILITY)
+def test_temporal_stability(outlines: Path, name: str) -> None:
+    results = [Shape(read(path)) for path in sorted((outlines / name).glob("[0-9]*.png"))]
+    first = Shape(read(outlines / name / "first.png"))
+    contexts = [shape_contexts(shape.mask) for shape in (first, *results[1:-1])]
+    costs = [
+        math.nan if one is None or two is None else matching_cost(one, two)
+        for one, two in itertools.pairwise(contexts)
+    ]
+    official = [float(cost) for cost in STABILITY[name]["matlab_raw"]]
+    # Two parts: matchings that cost the same, and the official heap takes another.
+    exact = 1e-4 if name == "08_two_parts" else 1e-12
+    assert costs == pytest.approx(official, abs=exact, nan_ok=True)
+    track = Track(object=1, given=0, annotations=[first] * len(results), predictions=results)
+    whole = float(STABILITY[name]["matlab_T"])
+    assert Stability().values(track)["T"] == pytest.approx(whole, abs=5 * exact, nan_ok=True)

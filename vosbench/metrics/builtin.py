@@ -89,6 +89,13 @@ SPECS = (
         summary="overlap of boundaries of 0.02 of the frame's diagonal",
         columns=(Column(name="Boundary-IoU", summary="mean over frames"),),
     ),
+    SequenceMetricSpec(
+        name="temporal-stability",
+        metric=f"{_MEASURES}.stability:Stability",
+        summary="T of DAVIS-2016, how much outlines change; unreliable under occlusion",
+        columns=(Column(name="T", summary="5 times the mean cost", better="lower", unit=""),),
+        slow=True,
+    ),
 )  # fmt: skip
 
 
