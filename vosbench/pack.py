@@ -3,23 +3,32 @@
 Layouts: DAVIS' scoring program wants the sequences' folders directly inside the archive
 (davis2017-evaluation, `evaluation_codalab.py`), MOSE alike; YouTube-VOS and LVOS want them in a
 folder `Annotations`; SA-V keeps one folder of binary masks for each object
-(`sav_dataset/sav_evaluator.py`, structure 1).
+(`sav_dataset/sav_evaluator.py`, structure 1). `coco` is no server's: one JSON file of COCO's
+run-length codes in the form of YouTube-VIS.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image as PillowImage
 
+from vosbench.datasets import rle
 from vosbench.datasets.base import Dataset, VideoSequence
-from vosbench.datasets.reading import encode_labels, read_labels
+from vosbench.datasets.listing import some
+from vosbench.datasets.masks import Layers, object_mask
+from vosbench.datasets.reading import encode_labels
 from vosbench.errors import DatasetError, EvaluationError, UsageError
+from vosbench.evaluation.predictions import Predictions, open_predictions
+
+if TYPE_CHECKING:
+    from vosbench.types import LabelMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +39,13 @@ class Layout:
         name: what users type after `--layout`.
         prefix: folder inside the archive that holds the sequences; "" for its top.
         per_object: one folder of binary masks for each object instead of label maps.
+        codes: one JSON file of COCO's run-length codes instead of an archive.
     """
 
     name: str
     prefix: str = ""
     per_object: bool = False
+    codes: bool = False
 
 
 LAYOUTS = {
@@ -45,6 +56,7 @@ LAYOUTS = {
         Layout("mose"),
         Layout("lvos", prefix="Annotations/"),
         Layout("sav", per_object=True),
+        Layout("coco", codes=True),
     )
 }
 _OF_PROTOCOL = {
@@ -70,50 +82,52 @@ def layout_of(dataset: Dataset) -> Layout:
 
 
 def pack(dataset: Dataset, masks: Path, output: Path, layout: Layout) -> int:
-    """Check all masks, then write the archive `output`; returns the number of files in it.
+    """Check all masks, then write the archive `output`; returns the number of masks in it.
 
-    Only the frames that a submission must hold go in (`Sequence.output`), whatever else the
-    folder has. The same masks always give the same bytes, and the file appears whole or not at
-    all.
+    Only the frames that a submission must hold go in (`VideoSequence.output`), whatever else the
+    folder has; grey masks get the palette. The same masks always give the same bytes, and the file
+    appears whole or not at all.
 
     Args:
-        masks: folder that holds <sequence>/<frame>.png.
+        masks: folder or JSON file, see `vosbench.evaluation.predictions`.
 
     Raises:
         EvaluationError: with every problem of every mask; nothing is written.
     """
-    found = problems(dataset, masks)
+    found = problems(dataset, masks, layout)
     if found:
+        count = f"{len(found)} problem{'s' if len(found) > 1 else ''}"
         raise EvaluationError(
-            f"{masks} is not a valid submission for {dataset.name}: {len(found)} problems",
+            f"{masks} is not a valid submission for {dataset.name}: {count}",
             "Nothing was written.",
             tuple(found),
         )
     output.parent.mkdir(parents=True, exist_ok=True)
     part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    count = 0
     try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
-            for name, data in sorted(_members(dataset, masks, layout)):
-                entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
-                entry.external_attr = 0o644 << 16
-                archive.writestr(entry, data)
-                count += 1
+        write = _write_codes if layout.codes else _write_archive
+        count_of_masks = write(dataset, masks, part, layout)
         part.replace(output)
     finally:
         part.unlink(missing_ok=True)
-    return count
+    return count_of_masks
 
 
-def problems(dataset: Dataset, masks: Path) -> list[str]:
+def problems(dataset: Dataset, masks: Path, layout: Layout) -> list[str]:
     """Everything that keeps the masks from being a submission: missing sequences and frames, wrong
-    size, no palette PNG, ids that the sequence does not have (yet). Empty if all is well."""
+    size, ids that the sequence does not have (yet), objects that overlap where the layout has one
+    label map for all. Empty if all is well."""
     found: list[str] = []
     for sequence in dataset.sequences:
-        if (masks / sequence.name).is_dir():
-            found += _problems_of(sequence, masks / sequence.name)
-        else:
+        try:
+            predictions = open_predictions(masks, sequence)
+        except DatasetError as error:
+            found.append(f"{sequence.name}: {error.message}")
+            continue
+        if predictions is None:
             found.append(f"{sequence.name}: no masks")
+        else:
+            found += _problems_of(sequence, predictions, layout)
     return found
 
 
@@ -122,51 +136,107 @@ def required(sequence: VideoSequence) -> tuple[int, ...]:
     return sequence.output or tuple(range(len(sequence)))
 
 
-def _problems_of(sequence: VideoSequence, folder: Path) -> list[str]:
+def _problems_of(sequence: VideoSequence, predictions: Predictions, layout: Layout) -> list[str]:
     found: list[str] = []
     missing = []
     size = sequence.size
     for index in required(sequence):
-        path = folder / f"{sequence.frames[index].stem}.png"
-        if not path.is_file():
-            missing.append(path.stem)
+        name = sequence.frames[index].stem
+        try:
+            mask = predictions.read(index)
+        except DatasetError as error:
+            found.append(f"{sequence.name}/{name}.png: {error}".replace("\n", " "))
             continue
-        problem = _problem_of(path, sequence, index, size)
-        if problem:
-            found.append(f"{sequence.name}/{path.name}: {problem}")
+        if mask is None:
+            missing.append(name)
+        elif problem := _problem_of(mask, sequence, index, size, layout):
+            found.append(f"{sequence.name}/{name}.png: {problem}")
     if missing:
-        some = ", ".join(missing[:5]) + (", ..." if len(missing) > 5 else "")
-        found.append(f"{sequence.name}: {len(missing)} frames missing ({some})")
+        found.append(f"{sequence.name}: {len(missing)} frames missing ({some(missing)})")
     return found
 
 
-def _problem_of(path: Path, sequence: VideoSequence, index: int, size: tuple[int, int]) -> str:
-    try:
-        with PillowImage.open(path) as image:
-            kind, mode = image.format, image.mode
-        labels = read_labels(path)
-    except (DatasetError, OSError, SyntaxError, ValueError) as error:
-        return str(error).replace("\n", " ")
-    if kind != "PNG" or mode != "P":
-        return f"is no palette PNG but {kind} of mode {mode}"
-    if labels.shape != size:
-        return f"is {labels.shape[1]}x{labels.shape[0]}, its frame {size[1]}x{size[0]}"
-    known = {0, *(obj for obj, start in sequence.objects.items() if start <= index)}
-    strange = sorted(set(np.unique(labels).tolist()) - known)
-    if strange:
-        return f"has ids {strange}; known in this frame are {sorted(known - {0})}"
+def _problem_of(
+    mask: LabelMap | Layers,
+    sequence: VideoSequence,
+    index: int,
+    size: tuple[int, int],
+    layout: Layout,
+) -> str:
+    if isinstance(mask, Layers):
+        shown = {obj for obj, layer in mask.masks.items() if layer.any()}
+        if mask.masks and not (layout.per_object or layout.codes) and mask.overlap():
+            return f"has objects that overlap, and the layout {layout.name} cannot hold them"
+    else:
+        shown = set(np.unique(mask).tolist()) - {0}
+        if sequence.binary and len(shown) == 1:
+            shown = {1}
+    if mask.shape != size and not (isinstance(mask, Layers) and not mask.masks):
+        return f"is {mask.shape[1]}x{mask.shape[0]}, its frame {size[1]}x{size[0]}"
+    known = {obj for obj, start in sequence.objects.items() if start <= index}
+    if strange := sorted(shown - known):
+        return f"has ids {strange}; known in this frame are {sorted(known)}"
     return ""
 
 
+def _write_archive(dataset: Dataset, masks: Path, path: Path, layout: Layout) -> int:
+    count = 0
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as archive:
+        for name, data in sorted(_members(dataset, masks, layout)):
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.external_attr = 0o644 << 16
+            archive.writestr(entry, data)
+            count += 1
+    return count
+
+
 def _members(dataset: Dataset, masks: Path, layout: Layout) -> Iterator[tuple[str, bytes]]:
+    for sequence, index, mask in _masks(dataset, masks):
+        folder = f"{layout.prefix}{sequence.name}"
+        file = f"{sequence.frames[index].stem}.png"
+        if not layout.per_object:
+            labels = mask.label_map() if isinstance(mask, Layers) else mask
+            yield f"{folder}/{file}", encode_labels(labels)
+            continue
+        names = sequence.meta.get("object_names", {})
+        for obj in sequence.objects:
+            called = names.get(obj, f"{obj:03d}")
+            yield f"{folder}/{called}/{file}", encode_labels(object_mask(mask, obj))
+
+
+def _write_codes(dataset: Dataset, masks: Path, path: Path, _: Layout) -> int:
+    """One JSON file of run-length codes: what `vosbench.datasets.rle` reads."""
+    codes: dict[str, dict[int, list[dict[str, Any]]]] = {}
+    count = 0
+    for sequence, _index, mask in _masks(dataset, masks):
+        for obj in sequence.objects:
+            code = rle.encode(object_mask(mask, obj))
+            codes.setdefault(sequence.name, {}).setdefault(obj, []).append(code)
+            count += 1
+    videos, annotations = [], []
+    for number, sequence in enumerate(dataset.sequences, 1):
+        height, width = sequence.size
+        files = [f"{sequence.name}/{sequence.frames[i].name}" for i in required(sequence)]
+        video = {"id": number, "name": sequence.name, "length": len(files)}
+        videos.append({**video, "height": height, "width": width, "file_names": files})
+        annotations += [
+            {"video_id": number, "object_id": obj, "segmentations": of_object}
+            for obj, of_object in codes[sequence.name].items()
+        ]
+    annotations = [{"id": n, "category_id": 1, **a} for n, a in enumerate(annotations, 1)]
+    categories = [{"id": 1, "name": "object"}]
+    document = {"videos": videos, "categories": categories, "annotations": annotations}
+    path.write_text(json.dumps(document), encoding="utf-8")
+    return count
+
+
+def _masks(dataset: Dataset, masks: Path) -> Iterator[tuple[VideoSequence, int, LabelMap | Layers]]:
+    """Every mask of a submission that has no problems."""
     for sequence in dataset.sequences:
-        for index in required(sequence):
-            path = masks / sequence.name / f"{sequence.frames[index].stem}.png"
-            folder = f"{layout.prefix}{sequence.name}"
-            if not layout.per_object:
-                yield f"{folder}/{path.name}", path.read_bytes()
-                continue
-            labels = read_labels(path)
-            for obj in sequence.objects:
-                mask = (labels == obj).astype(np.uint8)
-                yield f"{folder}/{obj:03d}/{path.name}", encode_labels(mask)
+        predictions = open_predictions(masks, sequence)
+        for index in required(sequence) if predictions else ():
+            mask = predictions.read(index) if predictions else None
+            if isinstance(mask, Layers):
+                yield sequence, index, mask if mask.masks else Layers(sequence.size, {})
+            elif mask is not None:
+                yield sequence, index, (mask != 0).view(np.uint8) if sequence.binary else mask

@@ -136,6 +136,8 @@ class RunRecord:
         protocol: the dataset's evaluation protocol.
         sequences: names asked for so far, in the dataset's order.
         whole: number of sequences of the whole dataset; 0 if unknown.
+        imported: where masks that another program made were taken from; "" for runs of ours. Their
+            speed is stated, not measured.
         source: folder of a dataset that was given by its path, "" if by its name.
         versions: package or plugin -> version; plugin is the plugin that registers the tracker.
         files: file that the result depends on -> SHA-256.
@@ -161,6 +163,7 @@ class RunRecord:
     sequences: list[str]
     whole: int = 0
     source: str = ""
+    imported: str = ""
     plugin: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
@@ -194,8 +197,8 @@ class Timing:
         object_fps: the same with each frame counted once per object.
         update_seconds: median of an `update` call; 0 without updates.
         peak_memory_bytes, peak_device_memory_bytes: largest over sequences.
-        comparable: the machine was not shared, and the times are measured, not derived, by a clock
-            that agrees with the harness's.
+        comparable: the machine was not shared, and the times are measured, neither derived nor
+            stated, by a clock that agrees with the harness's.
     """
 
     init_seconds: float
@@ -303,7 +306,9 @@ class Run:
             update_seconds=statistics.median(updates) if updates else 0.0,
             peak_memory_bytes=max(record.peak_memory_bytes for record in records),
             peak_device_memory_bytes=max(record.peak_device_memory_bytes for record in records),
-            comparable=not (self.record.shared_machine or self.record.derived_timing)
+            comparable=not (
+                self.record.shared_machine or self.record.derived_timing or self.record.imported
+            )
             and all(record.clock_agrees for record in records),
         )
 

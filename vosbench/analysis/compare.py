@@ -21,6 +21,7 @@ from vosbench.analysis.statistics import clustered_difference, holm, paired_diff
 from vosbench.errors import RunError
 from vosbench.export import Column, Place, Table
 from vosbench.metrics import Column as MeasureColumn
+from vosbench.metrics.protocols import find_protocol
 
 PERCENT = Column(scale=100, decimals=1, best="max")
 PERCENT_LOW = Column(scale=100, decimals=1, best="min")
@@ -304,8 +305,10 @@ def _run_notes(
         notes.append("(FPS): the machine did other work meanwhile; not ranked.")
     if any(scored.run.record.derived_timing for scored in runs):
         notes.append("(FPS): one run gave several answers, its time was shared out; not ranked.")
+    if any(scored.run.record.imported and scored.run.timing() for scored in runs):
+        notes.append("(FPS): stated when the masks were imported, not measured; not ranked.")
     notes += [f"{s.name}: {s.run.record.wrapped}." for s in runs if s.run.record.wrapped]
-    if any(scored.evaluation is not None and not scored.evaluation.official for scored in runs):
+    if any(s.evaluation is not None and find_protocol(s.evaluation.protocol).caveat for s in runs):
         notes.append("Unofficial scores: the program of the evaluation server is not public.")
     reasons = incomparable_reasons(runs)
     for row, group in enumerate(groups):

@@ -15,6 +15,7 @@ from vosbench.processes import interrupted_code, signals_raised
 COMMANDS = {
     "run": ("vosbench.cli.run:run", "Run trackers over datasets and score them."),
     "evaluate": ("vosbench.cli.evaluate:evaluate", "Score a run, or any folder of masks."),
+    "import": ("vosbench.cli.importing:import_masks", "Masks of any program as a run."),
     "compare": ("vosbench.cli.compare:compare", "Table of runs beside published numbers."),
     "report": ("vosbench.cli.report:report", "One HTML page to look at runs in."),
     "sweep": ("vosbench.cli.sweep:sweep", "Scores and FPS over the values of one option."),

@@ -132,7 +132,7 @@ def locate(
         )
     if masks is not None and dataset is not None:
         opened = open_dataset(dataset, load_plugins(), data_roots(data_root))
-        names = tuple(s.name for s in opened.sequences if (masks / s.name).is_dir())
+        names = tuple(s.name for s in opened.sequences if _holds(masks, s.name))
         if not names:
             raise DatasetError(
                 f"{masks} holds no folder named as a sequence of {opened.name}",
@@ -144,6 +144,11 @@ def locate(
     names = tuple(chosen.done())
     title = f"{chosen.name} on {opened.name}"
     return Source(opened, names, chosen.masks, chosen.folder, title, chosen)
+
+
+def _holds(masks: Path, sequence: str) -> bool:
+    """Whether there are masks of a sequence; of a JSON file that is seen when it is read."""
+    return masks.is_file() or (masks / sequence).is_dir()
 
 
 def _one_run(results: Path, dataset: str, tracker: str) -> Run:

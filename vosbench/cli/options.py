@@ -122,14 +122,15 @@ def masks_options(command: _Command) -> _Command:
     """Add RUN, `--dataset`, `--tracker`, `--masks`, `--results` and `--data-root`: what
     `vosbench.cli.locate.locate` takes."""
     folder = click.Path(path_type=Path, file_okay=False, exists=True)
+    masks = click.Path(path_type=Path, exists=True)
     for option in (
         data_root_option,
         results_option,
         click.option(
             "--masks",
-            type=folder,
+            type=masks,
             metavar="DIR",
-            help="A folder of masks, <sequence>/<frame>.png, instead of a run.",
+            help="Masks as `vosbench evaluate --masks` takes them, instead of a run.",
         ),
         click.option("--tracker", metavar="NAME", help="Tracker or run name."),
         click.option("--dataset", metavar="NAME", help="Dataset of the run or of --masks."),

@@ -13,12 +13,12 @@ from vosbench.cli.options import masks_options, plugin_options
 @click.command(short_help="Submission archive for an evaluation server.")
 @masks_options
 @click.option(
-    "--layout", type=click.Choice(["davis", "ytvos", "mose", "lvos", "sav"]),
-    help="What the server wants; default: by the dataset.",
+    "--layout", type=click.Choice(["davis", "ytvos", "mose", "lvos", "sav", "coco"]),
+    help="What the server wants; default: by the dataset. coco: a JSON file of run-length codes.",
 )  # fmt: skip
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="The archive; default: <dataset>.zip in the run's folder.",
+    help="The file; default: <dataset>.zip or .json in the run's folder.",
 )  # fmt: skip
 @plugin_options
 def pack(layout: str | None, output: Path | None, **where: Any) -> None:
@@ -33,7 +33,7 @@ def pack(layout: str | None, output: Path | None, **where: Any) -> None:
 
     source = locate(**where)
     chosen = LAYOUTS[layout] if layout else layout_of(source.dataset)
-    target = output or source.folder / f"{source.dataset.name}.zip"
+    target = output or source.folder / f"{source.dataset.name}.{'json' if chosen.codes else 'zip'}"
     count = write(source.dataset, source.masks, target, chosen)
     size = target.stat().st_size / 1e6
     click.echo(f"{target}  ({count} masks, {size:.1f} MB, layout {chosen.name})")

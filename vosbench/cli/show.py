@@ -89,17 +89,14 @@ def _shown(sequence: VideoSequence, masks: Path, errors: bool) -> list[int]:
     """Frames that have a mask, and an annotation if `errors` are to be shown. Raises
     EvaluationError if there are none."""
     from vosbench.errors import EvaluationError
+    from vosbench.evaluation.predictions import open_predictions
 
-    folder = masks / sequence.name
-    there = {path.stem for path in folder.glob("*.png")}
-    indices = [
-        i
-        for i, path in enumerate(sequence.frames)
-        if path.stem in there and (not errors or i in sequence.annotations)
-    ]
+    shown = sequence.annotations if errors else range(len(sequence))
+    predictions = open_predictions(masks, sequence)
+    indices = [i for i in (predictions.indices if predictions else ()) if i in shown]
     if not indices:
         raise EvaluationError(
-            f"there are no masks to show of {sequence.name} in {folder}",
+            f"there are no masks to show of {sequence.name} in {masks}",
             "Choose other sequences by --sequence.",
         )
     return indices
@@ -122,16 +119,21 @@ def _pictures(
     import numpy as np
 
     from vosbench import overlay
-    from vosbench.datasets.reading import read_labels
     from vosbench.errors import EvaluationError
+    from vosbench.evaluation.predictions import label_map, open_predictions
 
+    predictions = open_predictions(masks, sequence)
     for index in indices:
         frame = sequence.frame(index)
-        path = masks / sequence.name / f"{frame.name}.png"
-        prediction = read_labels(path, binary=sequence.binary)
+        prediction = label_map(predictions, index, sequence) if predictions else None
+        if prediction is None:
+            continue
         if prediction.shape != frame.size:
             own, right = prediction.shape[::-1], frame.size[::-1]
-            raise EvaluationError(f"{path} is {own[0]}x{own[1]}, its frame {right[0]}x{right[1]}")
+            raise EvaluationError(
+                f"{masks / sequence.name / frame.name}.png is {own[0]}x{own[1]}, its frame "
+                f"{right[0]}x{right[1]}"
+            )
         truth = sequence.labels(index)
         text = f"frame {frame.name}"
         # Test sets give away the first mask only: no score there.

@@ -66,23 +66,36 @@ class MaskFiles:
         labels: frame index -> file of a label map; empty where objects have folders.
         layers: frame index -> object id -> file.
         names: object id -> name of its folder.
+        threshold: of soft masks, share of 255 from which on a pixel belongs to the object; of
+            label maps these are the masks of object `one`.
     """
 
     folder: Path
     labels: Mapping[int, Path] = field(default_factory=dict)
     layers: Mapping[int, Mapping[int, Path]] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
+    threshold: float = 0.0
+    one: int = 1
 
     def __len__(self) -> int:
         return len(self.labels) or len(self.layers)
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Of the frames that there are masks of, in order."""
+        return tuple(sorted(self.labels or self.layers))
 
     def read(self, index: int) -> LabelMap | Layers | None:
         """The masks of a frame; None where there is none. Raises DatasetError naming the file."""
         path = self.labels.get(index)
         if path is not None:
-            return read_png_labels(path)
+            pixels = read_png_labels(path)
+            if not self.threshold:
+                return pixels
+            labels: LabelMap = np.where(pixels >= 255 * self.threshold, self.one, 0)
+            return labels.astype(np.uint8)
         files = self.layers.get(index)
-        return read_layers(files) if files else None
+        return read_layers(files, self.threshold) if files else None
 
 
 def find_masks(
@@ -129,11 +142,13 @@ def object_mask(labels: LabelMap | Layers, obj: int) -> LabelMap:
     return mask
 
 
-def read_layers(files: Mapping[int, Path]) -> Layers:
-    """Masks from one file for each object, everything non-zero. Raises DatasetError."""
+def read_layers(files: Mapping[int, Path], threshold: float = 0.0) -> Layers:
+    """Masks from one file for each object: everything non-zero, or from `threshold` * 255 on.
+    Raises DatasetError."""
     masks: dict[int, LabelMap] = {}
     for obj, path in files.items():
-        masks[obj] = (read_png_labels(path) != 0).view(np.uint8)
+        pixels = read_png_labels(path)
+        masks[obj] = (pixels >= max(1, 255 * threshold)).view(np.uint8)
     shapes = {mask.shape for mask in masks.values()}
     if len(shapes) > 1:
         sizes = ", ".join(f"{w}x{h}" for h, w in sorted(shapes))

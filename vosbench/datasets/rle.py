@@ -99,6 +99,11 @@ class RleMasks:
     codes: Mapping[int, Mapping[int, Any]]
     names: Mapping[int, str] = field(default_factory=dict)
 
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Of the frames that the file speaks of, in order."""
+        return tuple(sorted(self.codes))
+
     def read(self, index: int) -> Layers | None:
         """The masks of a frame; None where the file does not speak of it."""
         codes = self.codes.get(index)

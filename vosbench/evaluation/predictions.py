@@ -4,8 +4,11 @@ run-length codes of COCO in a JSON file."""
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
 
 from vosbench.datasets.masks import Layers, find_masks
 from vosbench.errors import DatasetError
@@ -23,7 +26,11 @@ class Predictions(Protocol):
 
     Attributes:
         names: object id -> what it is called, where every object has masks of its own.
+        indices: of the frames that there are masks of, in order.
     """
+
+    @property
+    def indices(self) -> tuple[int, ...]: ...
 
     @property
     def names(self) -> Mapping[int, str]: ...
@@ -32,13 +39,26 @@ class Predictions(Protocol):
         """The masks of a frame, or None. Raises DatasetError naming the file."""
 
 
+def label_map(predictions: Predictions, index: int, video: VideoSequence) -> LabelMap | None:
+    """A predicted frame as one label map to look at (H, W) uint8; None where there is none. Of
+    objects that overlap the smallest id is shown. Raises DatasetError naming the file."""
+    mask = predictions.read(index)
+    if mask is None:
+        return None
+    if isinstance(mask, Layers):
+        return (mask if mask.masks else Layers(video.size, {})).label_map()
+    foreground: LabelMap = (mask != 0).view(np.uint8) if video.binary else mask
+    return foreground
+
+
 def open_predictions(
-    masks: Path, video: VideoSequence, order: Order | None = None
+    masks: Path, video: VideoSequence, order: Order | None = None, threshold: float = 0.0
 ) -> Predictions | None:
     """The masks of `video` in the folder or JSON file `masks`; None where it holds none of it.
 
     Args:
         order: pairs masks with frames instead of by name.
+        threshold: of soft masks in grey, share of 255 from which on a pixel belongs to an object.
 
     Raises:
         DatasetError: what is there does not fit the sequence.
@@ -59,4 +79,9 @@ def open_predictions(
                 f"{folder} holds no PNG, but {len(others)} files such as *{others[0]}",
                 "Masks are PNGs with a palette or in grey, without loss.",
             )
-    return found
+    if threshold and found.labels and len(video.objects) > 1:
+        raise DatasetError(
+            f"{folder} holds one soft mask a frame for {len(video.objects)} objects",
+            f"Give one folder for each: {folder}/{next(iter(names.values()))}/...",
+        )
+    return replace(found, threshold=threshold, one=next(iter(video.objects)))

@@ -10,7 +10,6 @@ import math
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,8 +17,8 @@ import pandas as pd
 
 from vosbench.analysis.scored import ScoredRun
 from vosbench.datasets.base import Dataset, VideoSequence
-from vosbench.datasets.reading import read_labels
 from vosbench.errors import EvaluationError
+from vosbench.evaluation.predictions import Predictions, label_map, open_predictions
 from vosbench.export import Table
 from vosbench.export.plots import over_time, pareto_front
 from vosbench.report.failures import LOST_BELOW, lost_objects, worst_frames
@@ -147,19 +146,22 @@ def _sequence_page(material: Material, name: str, width: int) -> dict[str, Any]:
     for measure in _TIME:
         page["curves"][measure] = [_curves(table, measure, place) for table in scores]
     if video is not None and name in material.shown:
-        masks = [scored.run.masks / name for scored in material.runs]
+        masks = [open_predictions(scored.run.masks, video) for scored in material.runs]
         worst = {place[frame] for frame in _worst_of(scores) if frame in place}
         page |= _pictures(video, masks, material.shown[name], worst, width)
     return page
 
 
 def _pictures(
-    video: VideoSequence, masks: Sequence[Path], count: int, keep: Collection[int], width: int
+    video: VideoSequence,
+    masks: Sequence[Predictions | None],
+    count: int,
+    keep: Collection[int],
+    width: int,
 ) -> dict[str, Any]:
     """Pictures, annotation and every run's prediction of the frames that are shown. Frames that
     can be judged are preferred: datasets like YouTube-VOS annotate every fifth."""
-    there = {path.stem for folder in masks for path in folder.glob("*.png")}
-    indices = [i for i, path in enumerate(video.frames) if path.stem in there]
+    indices = sorted({index for found in masks if found for index in found.indices})
     if len(video.annotations) > 1:
         indices = [i for i in indices if i in video.annotations]
     shown = thin(indices, count, keep)
@@ -171,9 +173,8 @@ def _pictures(
         images.append(picture_address(frame.image, size))
         truth = video.labels(index)
         truths.append(None if truth is None else pack_labels(truth, size))
-        for folder, packed in zip(masks, predictions, strict=True):
-            path = folder / f"{frame.name}.png"
-            packed.append(_prediction(path, frame.size, size, video.binary))
+        for found, packed in zip(masks, predictions, strict=True):
+            packed.append(_prediction(found, video, index, frame.size, size) if found else None)
     return {
         "shown": shown,
         "size": size,
@@ -184,14 +185,21 @@ def _pictures(
 
 
 def _prediction(
-    path: Path, frame: tuple[int, int], size: tuple[int, int], binary: bool
+    found: Predictions,
+    video: VideoSequence,
+    index: int,
+    frame: tuple[int, int],
+    size: tuple[int, int],
 ) -> str | None:
-    if not path.is_file():
+    labels = label_map(found, index, video)
+    if labels is None:
         return None
-    labels = read_labels(path, binary=binary)
     if labels.shape != frame:
         own, right = labels.shape[::-1], frame[::-1]
-        raise EvaluationError(f"{path} is {own[0]}x{own[1]}, its frame {right[0]}x{right[1]}")
+        raise EvaluationError(
+            f"mask {video.frames[index].stem} of {video.name} is {own[0]}x{own[1]}, its frame "
+            f"{right[0]}x{right[1]}"
+        )
     return pack_labels(labels, size)
 
 

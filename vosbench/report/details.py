@@ -41,7 +41,7 @@ def details(scored: ScoredRun) -> Details:
         machine.append(("memory", _bytes(int(hardware["memory_bytes"]))))
     machine += [("device", record.device), ("workers at once", str(record.jobs))]
     shared = "shared with other work: speed is not ranked" if record.shared_machine else "alone"
-    machine.append(("machine", shared))
+    machine.append(("machine", "" if record.imported else shared))
     run_facts: list[Fact] = [
         ("tracker", record.tracker),
         ("plugin", record.plugin),
@@ -50,6 +50,7 @@ def details(scored: ScoredRun) -> Details:
         ("status", record.status),
         ("sequences", f"{len(run.done())} of {len(record.sequences)} done"),
         ("made up for", record.wrapped),
+        ("imported from", record.imported),
         ("started", record.started),
         ("finished", record.finished),
         ("data", record.fingerprint[:12]),
@@ -61,7 +62,7 @@ def details(scored: ScoredRun) -> Details:
             for key, value in sorted(record.options.items())
         ],
         "Time": _time(timing, record.derived_timing) if timing else [],
-        "Machine": machine,
+        "Machine": [fact for fact in machine if fact[1]],
         "Versions": sorted(record.versions.items()),
         "Files (SHA-256)": [(name, digest[:16]) for name, digest in sorted(record.files.items())],
     }
