@@ -21,10 +21,10 @@ import numpy as np
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.listing import some
 from vosbench.datasets.masks import Layers
+from vosbench.datasets.predictions import Predictions, open_predictions
 from vosbench.datasets.reading import write_labels
 from vosbench.datasets.values import grey_levels, values_of
 from vosbench.errors import DatasetError, EvaluationError, RunError, UsageError
-from vosbench.evaluation.predictions import Predictions, open_predictions
 from vosbench.metrics.protocols import Protocol, find_protocol
 from vosbench.store import Run, RunRecord, SequenceRecord
 
@@ -37,7 +37,7 @@ class Source:
     """How the masks are to be read.
 
     Attributes:
-        masks: folder or JSON file, see `vosbench.evaluation.predictions`.
+        masks: folder or JSON file, see `vosbench.datasets.predictions`.
         threshold: of soft masks, share of 255 from which on a pixel belongs to the object; 0 for
             masks of ids.
         by_order: pair masks with frames by their order, not by their names.

@@ -23,9 +23,9 @@ from vosbench.datasets import rle
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.listing import some
 from vosbench.datasets.masks import Layers, object_mask
+from vosbench.datasets.predictions import Predictions, open_predictions
 from vosbench.datasets.reading import encode_labels
 from vosbench.errors import DatasetError, EvaluationError, UsageError
-from vosbench.evaluation.predictions import Predictions, open_predictions
 
 if TYPE_CHECKING:
     from vosbench.types import LabelMap
@@ -89,7 +89,7 @@ def pack(dataset: Dataset, masks: Path, output: Path, layout: Layout) -> int:
     appears whole or not at all.
 
     Args:
-        masks: folder or JSON file, see `vosbench.evaluation.predictions`.
+        masks: folder or JSON file, see `vosbench.datasets.predictions`.
 
     Raises:
         EvaluationError: with every problem of every mask; nothing is written.

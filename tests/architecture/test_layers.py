@@ -18,7 +18,7 @@ LAYERS = (
     ("api", "cli"),
     ("report",),
     ("analysis", "testing"),
-    ("evaluation", "export", "overlay", "pack", "running"),
+    ("evaluation", "export", "importing", "overlay", "pack", "running"),
     ("metrics", "store", "tracking"),
     ("datasets", "plugins"),
     ("config", "hookspecs", "types"),

@@ -88,8 +88,8 @@ def show(
 def _shown(sequence: VideoSequence, masks: Path, errors: bool) -> list[int]:
     """Frames that have a mask, and an annotation if `errors` are to be shown. Raises
     EvaluationError if there are none."""
+    from vosbench.datasets.predictions import open_predictions
     from vosbench.errors import EvaluationError
-    from vosbench.evaluation.predictions import open_predictions
 
     shown = sequence.annotations if errors else range(len(sequence))
     predictions = open_predictions(masks, sequence)
@@ -119,8 +119,8 @@ def _pictures(
     import numpy as np
 
     from vosbench import overlay
+    from vosbench.datasets.predictions import label_map, open_predictions
     from vosbench.errors import EvaluationError
-    from vosbench.evaluation.predictions import label_map, open_predictions
 
     predictions = open_predictions(masks, sequence)
     for index in indices:

@@ -51,7 +51,7 @@ def evaluate(
     """Score the masks `masks/<sequence>/<frame>.png` against the annotations of `dataset`.
 
     Args:
-        masks: folder, or a JSON file: see `vosbench.evaluation.predictions`.
+        masks: folder, or a JSON file: see `vosbench.datasets.predictions`.
         dataset: what is scored: all of its sequences, see `vosbench.datasets.registry.select`.
         protocol: name of a protocol of the box or of a plugin; the dataset's own by default.
         jobs: processes at once, at most; small datasets are done by fewer.

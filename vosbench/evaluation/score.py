@@ -16,9 +16,9 @@ from vosbench.datasets.base import VideoSequence
 from vosbench.datasets.listing import some
 from vosbench.datasets.masks import Layers, object_mask, read_layers
 from vosbench.datasets.png import read_png_labels
+from vosbench.datasets.predictions import Predictions, open_predictions
 from vosbench.datasets.values import grey_levels, values_of
 from vosbench.errors import DatasetError, PluginError
-from vosbench.evaluation.predictions import Predictions, open_predictions
 from vosbench.evaluation.recorder import TrackRecorder
 from vosbench.metrics import MetricSpec, SequenceMetricSpec
 from vosbench.metrics.contour import Shape

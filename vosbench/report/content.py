@@ -17,8 +17,8 @@ import pandas as pd
 
 from vosbench.analysis.scored import ScoredRun
 from vosbench.datasets.base import Dataset, VideoSequence
+from vosbench.datasets.predictions import Predictions, label_map, open_predictions
 from vosbench.errors import EvaluationError
-from vosbench.evaluation.predictions import Predictions, label_map, open_predictions
 from vosbench.export import Table
 from vosbench.export.plots import over_time, pareto_front
 from vosbench.report.failures import LOST_BELOW, lost_objects, worst_frames
