@@ -84,4 +84,4 @@ def open_predictions(
             f"{folder} holds one soft mask a frame for {len(video.objects)} objects",
             f"Give one folder for each: {folder}/{next(iter(names.values()))}/...",
         )
-    return replace(found, threshold=threshold, one=next(iter(video.objects)))
+    return replace(found, threshold=threshold, one=min(video.objects, default=1))
