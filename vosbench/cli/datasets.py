@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from vosbench.cli.options import data_root_option, json_option, load_plugins, plugin_options
+from vosbench.datasets.digests import SUFFIXES as ARCHIVE_SUFFIXES
 from vosbench.errors import DatasetError
 
 if TYPE_CHECKING:
@@ -96,9 +97,16 @@ def fetch(name: str, data_root: tuple[Path, ...]) -> None:
 def verify(name: str, data_root: tuple[Path, ...], as_json: bool) -> None:
     """Read every file of dataset NAME (or of a folder) and list all that is wrong.
 
-    Ends with exit code 3 if anything is: files that are missing or cannot be decoded, masks of
-    another size than their frame, masks without a frame, object ids that nobody gave.
+    Ends with exit code 3 if anything is: files that are missing or cannot be decoded, frames that
+    are to be turned, masks of another size than their frame, masks without a frame, grey levels
+    instead of ids, object ids that nobody gave.
+
+    NAME may also be an archive as downloaded: its size and SHA-256 are compared with those that
+    public records have of it.
     """
+    if Path(name).is_file() and Path(name).suffix.lower() in ARCHIVE_SUFFIXES:
+        _verify_archive(Path(name), as_json)
+        return
     from vosbench.config import data_roots
     from vosbench.datasets.layout import BrokenSequencesError
     from vosbench.datasets.registry import open_dataset
@@ -124,6 +132,38 @@ def verify(name: str, data_root: tuple[Path, ...], as_json: bool) -> None:
         raise DatasetError(f"{name} has {len(problems)} problem(s)")
     if not as_json:
         click.echo(f"{name} is whole: {len(sequences)} sequences, {frames} frames")
+
+
+def _verify_archive(file: Path, as_json: bool) -> None:
+    """Say whether `file` is an archive that is known; DatasetError if it surely is not."""
+    import json
+
+    from vosbench.datasets.digests import compare, known
+
+    candidates = known(file, load_plugins().datasets.values())
+    if not candidates:
+        raise DatasetError(
+            f"no digest is known of {file}: neither its name nor its size is that of an archive",
+            "Unpack it and verify what it held: `vosbench datasets verify NAME`.",
+        )
+    with _bar() as bar:
+        task = bar.add_task(f"verifying {file.name}", total=file.stat().st_size * len(candidates))
+        findings = [
+            (name, compare(file, archive, lambda count: bar.advance(task, count)))
+            for name, archive in candidates
+        ]
+    name, best = next(((n, f) for n, f in findings if f.same), findings[0])
+    if as_json:
+        facts = {"dataset": name, "same": best.same, "certain": best.certain, "text": best.text}
+        click.echo(json.dumps({"archive": str(file), **facts}, indent=1))
+    if best.same:
+        word = "" if best.certain else ", as one public record has them"
+        if not as_json:
+            click.echo(f"{file} {best.text}{word} ({name})")
+        return
+    if best.certain:
+        raise DatasetError(f"{file} {best.text}", "Fetch it again.")
+    click.secho(f"warning: {file} {best.text}: it may be another edition", fg="yellow", err=True)
 
 
 def _describe(spec: DatasetSpec, folder: Path | None) -> dict[str, Any]:

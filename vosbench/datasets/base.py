@@ -157,17 +157,27 @@ class Archive:
     """One zip or tar file to download.
 
     Attributes:
-        url: official address.
+        url: official address; of one behind a form, its name alone.
         into: folder under the data root that receives the contents.
         strip: folder inside the archive whose contents these are; "" for all of it.
-        sha256: expected digest; "" where the source publishes none, then what was unpacked is
-            checked by `locate` and `load`.
+        sha256: expected digest; "" where none is known, then what was unpacked is checked by
+            `locate` and `load`.
+        size: expected size in bytes; 0 where none is known.
+        certain: several public records, or the publisher, agree on digest and size, so that
+            another file is refused. Where one record alone speaks, it is doubted.
     """
 
     url: str
     into: str
     strip: str = ""
     sha256: str = ""
+    size: int = 0
+    certain: bool = True
+
+    @property
+    def name(self) -> str:
+        """Of the file."""
+        return self.url.rsplit("/", 1)[-1]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +199,7 @@ class DatasetSpec:
         licence: under which terms.
         archives: what `vosbench datasets fetch` downloads; empty where the terms need a form.
         place: folder under a data root where one unpacks it by hand, if there are no archives.
+        by_hand: archives behind a form, of which a digest is known.
     """
 
     name: str
@@ -202,6 +213,7 @@ class DatasetSpec:
     licence: str = ""
     archives: tuple[Archive, ...] = ()
     place: str = ""
+    by_hand: tuple[Archive, ...] = ()
 
 
 def part_of(count: int, whole: int) -> str:

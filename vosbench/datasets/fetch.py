@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import logging
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +11,10 @@ import requests
 
 from vosbench.datasets.archives import Progress, check_space, unpack
 from vosbench.datasets.base import Archive, DatasetSpec
+from vosbench.datasets.digests import compare
 from vosbench.errors import DatasetError
+
+_log = logging.getLogger(__name__)
 
 _CHUNK = 1 << 16  # what a broken connection loses at most
 _ATTEMPTS = 4
@@ -58,7 +61,7 @@ def download(archive: Archive, folder: Path, progress: Progress) -> Path:
     Raises:
         DatasetError: the server refuses, the connection keeps breaking, or the digest is wrong.
     """
-    name = archive.url.rsplit("/", 1)[-1]
+    name = archive.name
     file = folder / name
     for attempt in range(_ATTEMPTS):
         try:
@@ -81,14 +84,15 @@ def download(archive: Archive, folder: Path, progress: Progress) -> Path:
         )
     part = _Part(folder, name)
     if archive.sha256:
-        with part.path.open("rb") as stream:
-            digest = hashlib.file_digest(stream, "sha256").hexdigest()
-        if digest != archive.sha256:
+        found = compare(part.path, archive)
+        if not found.same and found.certain:
             part.forget()
             raise DatasetError(
-                f"{archive.url} has the SHA-256 {digest}, not {archive.sha256}",
+                f"{archive.url} {found.text}",
                 "The file was removed. Fetch again; if it stays so, the source has changed.",
             )
+        if not found.same:
+            _log.warning("warning: %s %s: it may be another edition", archive.url, found.text)
     part.path.replace(file)
     part.forget()
     return file

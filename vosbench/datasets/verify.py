@@ -7,13 +7,12 @@ import statistics
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
-from pathlib import Path
-
-import numpy as np
 
 from vosbench.datasets.base import VideoSequence
 from vosbench.datasets.listing import list_files
+from vosbench.datasets.masks import MASK_SUFFIXES, read_layers
 from vosbench.datasets.reading import read_image, read_labels
+from vosbench.datasets.values import grey_levels, values_of
 from vosbench.errors import DatasetError
 from vosbench.types import VOID
 
@@ -50,19 +49,32 @@ def _problems(sequence: VideoSequence) -> Iterator[str]:
     shown: dict[int, set[int]] = {}
     for index, path in sorted(sequence.annotations.items()):
         try:
-            labels = read_labels(path, sequence.binary)
+            ids, size = _look_at(sequence, index)
         except DatasetError as error:
             yield error.message
             continue
-        if index in sizes and labels.shape != sizes[index]:
-            yield f"{path} is {_text(labels.shape)}, but its frame is {_text(sizes[index])}"
-        values = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-        shown[index] = {int(value) for value in values} - {0, VOID}
+        if index in sizes and size != sizes[index]:
+            yield f"{path} is {_text(size)}, but its frame is {_text(sizes[index])}"
+        shown[index] = ids
         if unknown := sorted(shown[index] - set(sequence.objects)):
             yield f"{path} shows objects that nobody gave: {', '.join(map(str, unknown))}"
     for obj, start in sequence.objects.items():
         if start in shown and obj not in shown[start]:
             yield f"{sequence.annotations[start]} should show object {obj}, but does not"
+
+
+def _look_at(sequence: VideoSequence, index: int) -> tuple[set[int], tuple[int, ...]]:
+    """Object ids that the annotation of a frame shows, and its size. Raises DatasetError if it
+    cannot be read, or holds grey levels instead of ids."""
+    path = sequence.annotations[index]
+    if sequence.layers:
+        layers = read_layers(sequence.layers[index])
+        return {obj for obj, mask in layers.masks.items() if mask.any()}, layers.shape
+    labels = read_labels(path, sequence.binary)
+    values = values_of(labels)
+    if levels := grey_levels(labels, values):
+        raise DatasetError(f"{path} holds {levels} grey levels, no object ids")
+    return values - {VOID}, labels.shape
 
 
 def _missing_frames(sequence: VideoSequence) -> Iterator[str]:
@@ -92,11 +104,12 @@ def _missing_masks(sequence: VideoSequence) -> Iterator[str]:
 
 def _stray_masks(sequence: VideoSequence) -> Iterator[str]:
     """Masks without a frame."""
-    folder: Path = next(iter(sequence.annotations.values())).parent
-    stems = {path.stem for path in sequence.frames}
-    for path in list_files(folder, (".png",)):
-        if path.stem not in stems:
-            yield f"{path} has no frame"
+    layers = [path for files in sequence.layers.values() for path in files.values()]
+    known = {*sequence.annotations.values(), *layers}
+    for folder in sorted({path.parent for path in known}):
+        for path in list_files(folder, MASK_SUFFIXES):
+            if path not in known:
+                yield f"{path} has no frame"
 
 
 def _text(size: tuple[int, ...]) -> str:

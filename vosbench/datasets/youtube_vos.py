@@ -13,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
+from vosbench.datasets.base import Archive, Dataset, DatasetSpec, VideoSequence
 from vosbench.datasets.layout import find_layouts, path_below, read_meta, read_sequences
 from vosbench.datasets.listing import IMAGE_SUFFIXES, list_files, list_folders
 from vosbench.errors import DatasetError
@@ -37,6 +37,23 @@ _SPLITS = {
     "ytvos19-valid-all-frames": ("valid_all_frames", "2019", 507),
     "ytvos-train": ("train", "", 3471),
 }
+#: Dataset name -> its archive, as one public record has it.
+_ARCHIVES = {
+    "ytvos-train": Archive(
+        url="train.tar",
+        into="YouTube-VOS/2019",
+        sha256="5a81246005cfc2245bcd1f7e8fff41868963dfc3873e92bb810ea5f35a7cf8c0",
+        size=9_258_444_800,
+        certain=False,
+    ),
+    "ytvos19-valid": Archive(
+        url="valid.tar",
+        into="YouTube-VOS/2019",
+        sha256="3c847cd8f64ec6219db88671681303e84537e5478d53a88534592761ba74eb03",
+        size=1_296_824_320,
+        certain=False,
+    ),
+}
 _FAMILY = re.compile(r"youtube|yt-?_?vos|ytb", re.IGNORECASE)
 _ON_THE_WAY = re.compile(
     r"youtube|yt-?_?vos|ytb|^vos$|^2018$|^2019$|^all_frames$|^valid|^train", re.IGNORECASE
@@ -58,6 +75,7 @@ def specs() -> Iterator[DatasetSpec]:
             protocol="ytvos",
             homepage="https://youtube-vos.org/dataset/vos/",
             place=f"YouTube-VOS/{edition or 2019}/{folder}",
+            by_hand=(_ARCHIVES[name],) if name in _ARCHIVES else (),
             licence="annotations CC BY 4.0; videos for non-commercial research",
         )
 
