@@ -6,6 +6,16 @@ traceback. Any other exception is a bug of ours and keeps its traceback (exit co
 
 from __future__ import annotations
 
+import errno
+import os
+
+
+def printable(text: str) -> str:
+    """`text` for a terminal: control characters and bytes that are no UTF-8 are shown, not sent."""
+    return "".join(
+        c if c.isprintable() or c == "\n" else c.encode("unicode_escape").decode() for c in text
+    )
+
 
 class VosbenchError(Exception):
     """Base of all errors that name what is wrong and the way out.
@@ -18,6 +28,7 @@ class VosbenchError(Exception):
     exit_code = 2
 
     def __init__(self, message: str, hint: str = "") -> None:
+        message, hint = printable(message), printable(hint)
         super().__init__(message)
         self.message = message
         self.hint = hint
@@ -62,3 +73,21 @@ class EvaluationError(VosbenchError):
     def __init__(self, message: str, hint: str = "", problems: tuple[str, ...] = ()) -> None:
         super().__init__(message, hint)
         self.problems = problems
+
+
+class FileError(VosbenchError):
+    """A file that cannot be read or written, as on a full disk (exit code 7)."""
+
+    exit_code = 7
+
+    @classmethod
+    def of(cls, error: OSError, doing: str = "") -> FileError:
+        """What the system says, in a sentence, with the way out where there is one."""
+        name = error.filename2 or error.filename
+        where = f"{os.fsdecode(name)}: " if isinstance(name, str | bytes) else ""
+        hint = ""
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            hint = "Make room, or choose another folder; the same command goes on from here."
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            hint = "Choose a folder that can be written."
+        return cls(f"{doing}{where}{error.strerror or error}", hint)

@@ -52,6 +52,8 @@ def _parse_as(kind: type, text: str) -> OptionValue:
             raise ValueError(text)
         return known[text.lower()]
     value: OptionValue = kind(text)
+    if value != value:  # NaN equals nothing, so that such a run could never be taken up
+        raise ValueError(text)
     return value
 
 

@@ -26,10 +26,12 @@ from pathlib import Path
 from typing import Any, Literal, Self
 
 from vosbench.durable import sync_files, written_whole
-from vosbench.errors import RunError
+from vosbench.errors import RunError, printable
+from vosbench.parsing import record_from
 from vosbench.specs import OptionValue
 
 FORMAT = 1
+_LONGEST_NAME = 240  # bytes; file systems allow 255, and some letters are added
 
 _log = logging.getLogger(__name__)
 
@@ -97,7 +99,7 @@ class SequenceRecord:
 
     @classmethod
     def failure(cls, sequence: str, error: str, traceback: str = "") -> Self:
-        return cls(sequence=sequence, status="failed", error=error, traceback=traceback)
+        return cls(sequence=sequence, status="failed", error=printable(error), traceback=traceback)
 
     def as_variant(self, name: str, answers: int) -> Self:
         """The record of one of `answers` answers (the variants and the tracker's own) that came
@@ -223,6 +225,9 @@ class Run:
 
     folder: Path
     record: RunRecord
+    _known: dict[str, tuple[tuple[int, int, int], SequenceRecord]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     @classmethod
     def open(cls, folder: Path) -> Self:
@@ -230,14 +235,14 @@ class Run:
         path = folder / "run.json"
         try:
             raw = json.loads(path.read_text(encoding="utf-8"))
-            if raw.get("format") != FORMAT:
+            if isinstance(raw, dict) and raw.get("format") != FORMAT:
                 raise ValueError(
                     f"its format is {raw.get('format')!r}, this program reads {FORMAT}"
                 )
-            return cls(folder, RunRecord(**raw))
+            return cls(folder, record_from(RunRecord, raw))
         except FileNotFoundError:
             raise RunError(f"{folder} is not a run: it has no run.json") from None
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise RunError(
                 f"{path} cannot be read: {error}", "--fresh discards the run and starts again."
             ) from None
@@ -278,12 +283,19 @@ class Run:
         not there: the sequence is done again."""
         found: dict[str, SequenceRecord] = {}
         for name in self.record.sequences:
-            with contextlib.suppress(OSError, ValueError, TypeError):
-                raw = json.loads(self._sequence_path(name).read_text(encoding="utf-8"))
-                for key in ("track_seconds", "update_seconds"):
-                    raw[key] = tuple(raw[key])
-                found[name] = SequenceRecord(**raw)
+            with contextlib.suppress(OSError, ValueError, RecursionError):
+                found[name] = self._sequence(name)
         return found
+
+    def _sequence(self, name: str) -> SequenceRecord:
+        """One record; read again only if its file has changed since."""
+        path = self._sequence_path(name)
+        facts = path.stat()
+        stamp = facts.st_mtime_ns, facts.st_size, facts.st_ino
+        if self._known.get(name, (None,))[0] != stamp:
+            record = record_from(SequenceRecord, json.loads(path.read_text(encoding="utf-8")))
+            self._known[name] = stamp, record
+        return self._known[name][1]
 
     def done(self) -> list[str]:
         """Names of the sequences that are done."""
@@ -384,6 +396,16 @@ def run_name(tracker: str, changed: Mapping[str, OptionValue], seed: int) -> str
     """
     parts = [tracker, *(f"{key}={_file_name(changed[key])}" for key in sorted(changed))]
     return "+".join([*parts, *([f"seed={seed}"] if seed else [])])
+
+
+def check_name(name: str, what: str) -> None:
+    """Raise RunError, which says `what` it is the name of, unless `name` can name a folder."""
+    if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\"):
+        raise RunError(f"{what} {name!r} cannot name a folder", "Rename it.")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise RunError(
+            f"{what} {name[:40]!r}... is longer than {_LONGEST_NAME} bytes", "Shorten it."
+        )
 
 
 def find_runs(results: Path, dataset: str | None = None) -> list[Run]:

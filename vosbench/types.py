@@ -74,6 +74,10 @@ class Prediction:
     @classmethod
     def from_labels(cls, labels: NDArray[np.integer]) -> Prediction:
         """From a label map (H, W) of any integer type with values in 0..254."""
+        if labels.dtype.kind not in "iu":
+            raise ValueError(f"labels must be integers, not {labels.dtype}: they are object ids")
+        if labels.dtype.kind not in "iu":
+            raise ValueError(f"labels must be integers (object ids), not {labels.dtype}")
         if labels.size and (labels.min() < 0 or labels.max() >= VOID):
             raise ValueError(f"labels must lie in 0..254, not {labels.min()}..{labels.max()}")
         return cls(labels=labels.astype(np.uint8, copy=False))

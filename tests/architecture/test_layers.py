@@ -23,7 +23,7 @@ LAYERS = (
     ("datasets", "plugins"),
     ("config", "hookspecs", "types"),
     ("specs",),
-    ("durable", "errors", "processes"),
+    ("durable", "errors", "parsing", "processes"),
 )
 
 #: What a plugin may import; `docs/hooks.md` lists the same.

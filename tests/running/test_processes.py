@@ -15,7 +15,7 @@ import pytest
 
 from vosbench.plugins import Plugins
 from vosbench.processes import MARK
-from vosbench.running.runner import run
+from vosbench.running.runner import RunSettings, run
 from vosbench.store import Run
 
 LINUX = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
@@ -33,8 +33,8 @@ class Odd:
         for obj, mask in targets.items():
             self.labels[mask] = obj
         if ctx.options["what"] == "steps":
-            for step in range(8):
-                time.sleep(0.2)
+            for step in range(12):
+                time.sleep(0.25)
                 ctx.progress(step)
         if ctx.options["what"] == "stuck":
             while True:
@@ -90,15 +90,15 @@ def odd(tmp_path, dataset):
     file = tmp_path / "odd.py"
     file.write_text(TRACKER)
 
-    def odd(what, **settings):
+    def odd(what, sequences=(), **settings):
         began = time.monotonic()
         made = run(
             Plugins([file]),
             dataset,
             "odd",
+            RunSettings(options={"what": what}, **settings),
             results=tmp_path / "results",
-            options={"what": what},
-            **settings,
+            sequences=sequences,
         )[0]
         return made, time.monotonic() - began
 
@@ -143,10 +143,10 @@ def test_helpers_in_sessions_of_their_own_end_with_their_worker(odd, what):
 
 
 def test_a_call_that_gets_on_outlives_the_timeout(odd):
-    made, _ = odd("steps", timeout=1, sequences=["ant"])
+    made, _ = odd("steps", timeout=2.5, sequences=["ant"])
     assert made.complete
-    stuck, seconds = odd("stuck", timeout=1, sequences=["ant"])
-    assert "init, frame 00000: no answer within 1 s" in stuck.sequences()["ant"].error
+    stuck, seconds = odd("stuck", timeout=2.5, sequences=["ant"])
+    assert "init, frame 00000: no answer within 2.5 s" in stuck.sequences()["ant"].error
     assert seconds < 20
 
 
@@ -244,12 +244,12 @@ def test_no_process_outlives_the_command(command, tmp_path, name, whom, code):
 @LINUX
 def test_suspended_time_is_not_the_trackers(command, tmp_path):
     folder = tmp_path / "results/tiny/odd+sleep=0.1+what=helper"
-    process = start([*command, "--timeout", "1.5"])
+    process = start([*command, "--timeout", "3"])
     wait_for((folder / "masks/ant/00001.png").exists, "the first sequence")
     workers = wait_for(lambda: carriers(process.pid), "the worker")
     for each in (psutil.Process(process.pid), *workers):
         each.suspend()
-    time.sleep(2)
+    time.sleep(3.5)
     for each in (*workers, psutil.Process(process.pid)):
         each.resume()
     process.communicate(timeout=60)

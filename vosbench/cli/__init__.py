@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vosbench.cli.options import load_plugins, plugin_options
-from vosbench.errors import EvaluationError, VosbenchError
+from vosbench.errors import EvaluationError, FileError, VosbenchError
 from vosbench.processes import interrupted_code, signals_raised
 
 #: command -> (module:attribute, one-line help shown without importing the module)
@@ -61,7 +61,11 @@ class VosbenchGroup(click.Group):
         except KeyboardInterrupt as error:
             click.echo("interrupted", err=True)
             ctx.exit(interrupted_code(error))
-        except VosbenchError as error:
+        except (VosbenchError, OSError) as error:
+            if isinstance(error, OSError):
+                if isinstance(error, ConnectionError | TimeoutError | ChildProcessError):
+                    raise  # no file's fault
+                error = FileError.of(error)
             click.secho(f"error: {error.message}", fg="red", err=True)
             if isinstance(error, EvaluationError):
                 for problem in error.problems:

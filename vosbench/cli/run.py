@@ -17,7 +17,7 @@ from vosbench.cli.options import (
     plugin_options,
     results_option,
 )
-from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
+from vosbench.errors import EvaluationError, FileError, RunError, UsageError, VosbenchError
 from vosbench.processes import interrupted_code
 
 if TYPE_CHECKING:
@@ -180,6 +180,8 @@ def run(
                 click.get_current_context().exit(interrupted_code(error))
             except VosbenchError as error:
                 outcome.error = error
+            except OSError as error:  # a disk that is full: others may lie elsewhere
+                outcome.error = FileError.of(error)
     if as_json:
         import json
 
@@ -314,13 +316,14 @@ def _print_table(outcomes: list[_Outcome]) -> None:
 
 
 def _table(dataset: str, rows: list[tuple[_Outcome, Run]]) -> Table:
+    from rich.markup import escape
     from rich.table import Table
 
     shown = [
         key for key in ("J&F-Mean", "J-Mean", "F-Mean") if any(key in o.scores for o, _ in rows)
     ]
     headings = (key.removesuffix("-Mean") for key in shown)
-    table = Table("run", "done", *headings, "FPS", "init s", "ms/frame", title=dataset)
+    table = Table("run", "done", *headings, "FPS", "init s", "ms/frame", title=escape(dataset))
     for column in table.columns[1:]:
         column.justify, column.no_wrap = "right", True
     for outcome, run in rows:
@@ -333,7 +336,7 @@ def _table(dataset: str, rows: list[tuple[_Outcome, Run]]) -> Table:
                 f"{1000 * timing.frame_median:.1f}",
             ]
         done = f"{len(run.done())}/{len(run.record.sequences)}"
-        table.add_row(run.name, done, *scores, *speed)
+        table.add_row(escape(run.name), done, *scores, *speed)
     return table
 
 

@@ -8,6 +8,7 @@ Every function names the file in its error.
 from __future__ import annotations
 
 import io
+import stat
 from pathlib import Path
 
 import cv2
@@ -32,6 +33,7 @@ __all__ = [
     "decode_image",
     "encode_labels",
     "image_size",
+    "read_file",
     "read_image",
     "read_labels",
     "write_labels",
@@ -56,7 +58,7 @@ def read_image(path: Path) -> Image:
         DatasetError: the file is missing, damaged or no image, or is to be turned before it is
             shown (an EXIF orientation): masks may have been drawn on either.
     """
-    return decode_image(_read_bytes(path), path)
+    return decode_image(read_file(path), path)
 
 
 def decode_image(data: bytes, path: Path) -> Image:
@@ -126,7 +128,7 @@ def read_labels(path: Path, binary: bool = False) -> LabelMap:
     """
     if not binary:
         return read_png_labels(path)
-    data = _read_bytes(path)
+    data = read_file(path)
     if data[_PNG_COLOUR_TYPE] in _PNG_COLOURS:
         labels = _brightest(data, path)
     else:
@@ -172,8 +174,12 @@ def write_labels(path: Path, labels: NDArray[np.integer] | NDArray[np.bool_]) ->
         stream.write(encode_labels(labels.astype(np.uint8, copy=False)))
 
 
-def _read_bytes(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """The bytes of a regular file. Raises DatasetError for what else has a name: a pipe would keep
+    its reader waiting for ever."""
     try:
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise DatasetError(f"{path} is no regular file")
         return path.read_bytes()
     except FileNotFoundError:
         raise DatasetError(f"{path} does not exist") from None

@@ -34,7 +34,7 @@ class Display(Progress):
     def __init__(self) -> None:
         console = Console(stderr=True)
         self._bars = Bars(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=24),
             MofNCompleteColumn(),
             _Speed(),
@@ -56,7 +56,7 @@ class Display(Progress):
             yield self
 
     def begin(self, run: Run, sequences: Sequence[str], frames: int) -> None:
-        self._label = f"[bold]{run.record.dataset} {run.name}[/]"
+        self._label = f"{run.record.dataset} {run.name}"
         self._to_do, self._ended = len(sequences), 0
         self._all = self._bars.add_task(self._heading(), total=frames)
 

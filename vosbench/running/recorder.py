@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
@@ -162,6 +163,7 @@ class RunRecorder:
         self._states = states
         self._jobs = jobs
         self._load = Load()
+        self._stamps: dict[str, list[tuple[int, int]]] = {}
         self._writing = ThreadPoolExecutor(1, "recorder")
         self._written: list[Future[None]] = []
 
@@ -200,6 +202,7 @@ class RunRecorder:
 
     def started(self, job: Job) -> None:
         self._raise_failures()
+        self._stamps[job.sequence.name] = _stamp(job)
         for variant in job.masks:
             self._states[variant].run.clear_sequence(job.sequence.name)
         self.progress.started(job.sequence.name, len(job.sequence))
@@ -209,6 +212,9 @@ class RunRecorder:
 
     def finished(self, job: Job, record: SequenceRecord, info: Mapping[str, Any]) -> None:
         shared = self._load.shared(self._jobs)
+        if record.status == "done" and _stamp(job) != self._stamps[job.sequence.name]:
+            problem = "its files changed while it was tracked"
+            record = SequenceRecord.failure(job.sequence.name, problem)
         for variant in job.masks:
             state = self._states[variant]
             run = state.run
@@ -227,6 +233,16 @@ class RunRecorder:
 
     def _write(self, write: Callable[..., None], *what: SequenceRecord) -> None:
         self._written.append(self._writing.submit(write, *what))
+
+
+def _stamp(job: Job) -> list[tuple[int, int]]:
+    """Size and time of every file of a sequence."""
+    stamps = []
+    for path in (*job.sequence.frames, *job.sequence.annotations.values()):
+        with contextlib.suppress(OSError):  # what is missing is said where it is read
+            facts = path.stat()
+            stamps.append((facts.st_size, facts.st_mtime_ns))
+    return stamps
 
 
 def _intact(run: Run) -> set[str]:

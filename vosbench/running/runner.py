@@ -21,7 +21,7 @@ from vosbench.running.executors.process import WorkerProcess
 from vosbench.running.load import cores
 from vosbench.running.recorder import Progress, RunRecorder, RunState, changed_options
 from vosbench.specs import OptionValue, TrackerSpec, resolve_factory
-from vosbench.store import Run, run_name
+from vosbench.store import Run, check_name, run_name
 
 if TYPE_CHECKING:
     from vosbench.plugins import Plugins
@@ -144,6 +144,9 @@ def run(
         name: RunState.of(results, dataset, spec, values | change, how.seed, how.python)
         for name, change in _variants(values, asked).items()
     }
+    check_name(dataset.name, "dataset")
+    for state in states.values():
+        check_name(state.run.record.name, "run")
     with contextlib.ExitStack() as stack:
         for state in states.values():
             stack.enter_context(state.run.locked())
@@ -194,8 +197,7 @@ def _wanted(dataset: Dataset, sequences: Iterable[str]) -> list[str]:
     names = {dataset.sequence(name).name for name in sequences}
     wanted = [s.name for s in dataset.sequences if not names or s.name in names]
     for name in wanted:
-        if Path(name).name != name:
-            raise DatasetError(f"dataset {dataset.name}: sequence name {name!r} is no file name")
+        check_name(name, f"dataset {dataset.name}: sequence")
     if not wanted:
         raise DatasetError(f"dataset {dataset.name} has no sequences")
     return wanted

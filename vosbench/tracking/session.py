@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +20,12 @@ from vosbench.errors import DatasetError, PluginError, RunError
 from vosbench.hookspecs import PROJECT, SessionHooks, hookimpl
 from vosbench.plugins import has_hooks
 from vosbench.specs import Capabilities, TrackerSpec, resolve_factory
+from vosbench.tracking.canvas import Canvas
 from vosbench.tracking.clip import Clip, prefetched
 from vosbench.tracking.isolation import guarded
 from vosbench.tracking.timing import Stopwatch, Timings
 from vosbench.tracking.validation import InvalidPrediction, check_prediction
-from vosbench.types import Context, Frame, LabelMap, Prediction, Scores, Targets, paint
+from vosbench.types import Context, Frame, LabelMap, Prediction, Targets
 
 #: Called for each frame in order: frame index, its label map, and those of the variants by name.
 Emit = Callable[[int, LabelMap, Mapping[str, LabelMap]], None]
@@ -153,8 +153,8 @@ class Session:
         self, clip: Clip, ctx: Context, timings: Timings, emit: Emit, on_call: OnCall
     ) -> None:
         start = min(clip.given)
-        empty = _frozen(np.zeros(next(iter(clip.given[start].values())).shape, np.uint8))
         for index in range(start):
+            empty = _frozen(np.zeros(clip.video[index].size, np.uint8))
             emit(index, empty, dict.fromkeys(_variant_names(ctx), empty))
         steps = self._steps(clip, clip.given, ctx, timings, on_call)
         with contextlib.closing(steps):
@@ -171,24 +171,27 @@ class Session:
         emit: Emit,
         on_call: OnCall,
     ) -> None:
-        size = next(iter(clip.given[min(clip.given)].values())).shape
+        sizes: dict[int, tuple[int, int]] = {}
         with tempfile.TemporaryDirectory(prefix="fuse-", dir=ctx.scratch.parent) as folder:
-            canvases = {
-                name: _Canvas(Path(folder) / str(i), (len(clip.video), *size))
-                for i, name in enumerate(("", *_variant_names(ctx)))
-            }
+            canvases = {}
+            for number, name in enumerate(("", *_variant_names(ctx))):
+                canvases[name] = Canvas(Path(folder, str(number)))
+                canvases[name].folder.mkdir()
             for given in groups:
                 steps = self._steps(clip, given, ctx, timings, on_call)
                 with contextlib.closing(steps):
-                    for index, prediction, _ in steps:
+                    for index, prediction, maps in steps:
+                        sizes[index] = _size(maps[""])
                         if prediction is None:
                             continue
                         for name, canvas in canvases.items():
-                            canvas.add(index, prediction.variants[name] if name else prediction)
+                            part = prediction.variants[name] if name else prediction
+                            canvas.add(index, part, sizes[index])
             for index in range(len(clip.video)):
+                size = sizes.get(index) or clip.video[index].size
                 given_here = clip.given.get(index, {})
                 labels = {
-                    name: _with_given(np.array(canvas.labels[index]), given_here)
+                    name: _with_given(canvas.labels(index, size), given_here)
                     for name, canvas in canvases.items()
                 }
                 main = labels.pop("")
@@ -307,39 +310,6 @@ class _Adapted:
         return True
 
 
-@dataclass(slots=True)
-class _Canvas:
-    """Fuses sessions frame by frame: each pixel keeps the object of highest probability.
-
-    The rule is that of `Prediction.label_map`: above one half, and on ties the object that
-    appeared first. Labels count as probabilities 0 and 1. Lives in files, for a long sequence does
-    not fit into memory.
-    """
-
-    path: Path
-    shape: tuple[int, ...]
-    labels: LabelMap = field(init=False)
-    best: Scores = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.labels = np.memmap(f"{self.path}.labels", np.uint8, "w+", shape=self.shape)
-        self.best = np.memmap(f"{self.path}.best", np.float32, "w+", shape=self.shape)
-        self.best[:] = 0.5
-
-    def add(self, index: int, prediction: Prediction) -> None:
-        for obj, probability in _probabilities(prediction):
-            paint(self.labels[index], self.best[index], obj, probability)
-
-
-def _probabilities(prediction: Prediction) -> Iterator[tuple[int, Any]]:
-    if prediction.scores is not None:
-        yield from zip(prediction.ids, prediction.scores, strict=True)
-        return
-    labels = prediction.label_map()
-    for obj in np.unique(labels[labels > 0]):
-        yield int(obj), (labels == obj).astype(np.float32)
-
-
 def _check_targets(clip: Clip, frame: Frame, targets: Targets) -> None:
     for obj, mask in targets.items():
         if mask.shape != frame.size:
@@ -380,6 +350,10 @@ def _blamed(call: str, frame: str) -> Iterator[None]:
         garbage = isinstance(error, InvalidPrediction)
         problem = str(error) if garbage else f"{type(error).__name__}: {error}"
         raise TrackerFailure(call, frame, problem) from error
+
+
+def _size(labels: LabelMap) -> tuple[int, int]:
+    return labels.shape[0], labels.shape[1]
 
 
 def _variant_names(ctx: Context) -> tuple[str, ...]:

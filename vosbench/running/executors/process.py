@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from vosbench.errors import DatasetError, PluginError, UsageError, VosbenchError
+from vosbench.errors import DatasetError, FileError, PluginError, UsageError, VosbenchError
 from vosbench.processes import MARK, Keeper, end_tree
 from vosbench.running.executors import Job, OnCall, Plan
 from vosbench.running.executors.protocol import (
@@ -340,14 +340,13 @@ class WorkerProcess:
 
     def _send_frame(self, job: Job, index: int) -> None:
         """Send a frame: the file's bytes, or pixels where the other side may have no decoder."""
+        from vosbench.datasets.reading import read_file
+
         if self._remote:
             image: NDArray[Any] = job.sequence.frame(index).image
         else:
             path = job.sequence.frames[index]
-            try:
-                image = np.frombuffer(path.read_bytes(), np.uint8)
-            except OSError as error:
-                raise DatasetError(f"{path} cannot be read: {error.strerror}") from None
+            image = np.frombuffer(read_file(path), np.uint8)
         with contextlib.suppress(ConnectionLost):  # what it sent before it ended is read first
             self._channel.send({"type": "frame"}, [image])
 
@@ -370,7 +369,7 @@ class WorkerProcess:
             with written_whole(path, sync=False) as stream:
                 stream.write(data)
         except OSError as error:
-            raise DatasetError(f"{path} cannot be written: {error.strerror}") from None
+            raise FileError.of(error, f"{path} cannot be written: ") from None
 
     def _note_progress(self, message: dict[str, Any]) -> None:
         """A call that gets on has not hung; one that says the same again has."""
