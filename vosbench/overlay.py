@@ -25,6 +25,13 @@ CONFUSED = (204, 121, 167)
 HIT = (255, 255, 255)
 LEGEND = (("missed", MISSED), ("false", FALSE), ("wrong object", CONFUSED), ("right", HIT))
 
+#: Colours of objects 1, 2, ...: bright on light and dark ground, told apart by readers of all
+#: colour visions; from the ninth on they repeat.
+OBJECT_COLOURS = (
+    (86, 200, 255), (255, 176, 0), (0, 214, 143), (255, 112, 67), (240, 228, 66), (255, 138, 216),
+    (92, 124, 255), (255, 255, 255),
+)  # fmt: skip
+
 _BACKGROUND = (24, 24, 24)
 _INK = (236, 236, 236)
 _FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -62,7 +62,7 @@ def test_run_evaluate_and_scores_say_it(part: list[str], results: Path, toys: Da
 
 def test_the_report_says_it(part: list[str], tmp_path: Path) -> None:
     page = tmp_path / "page.html"
-    command("report", *part, "--output", page, "--sequence-frames", 1)
+    command("report", *part, "--output", page, "--frames", 1)
     assert page.read_text().count(PART) >= 2
 
 

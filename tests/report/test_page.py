@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from vosbench.datasets.base import Dataset
@@ -24,7 +25,7 @@ Page = Any
 
 @pytest.fixture(scope="session")
 def file(report: Callable[..., Path]) -> Path:
-    return report("--sequence-frames", "6")
+    return report("--frames", "6")
 
 
 @pytest.fixture
@@ -37,8 +38,8 @@ def page(browser: Page, file: Path) -> Page:
     assert browser.get_log("browser") == []
 
 
-def resize(browser: Page, width: int, scheme: str = "light") -> None:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600}
+def resize(browser: Page, width: int, scheme: str = "light", height: int = 900) -> None:
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
@@ -70,7 +71,7 @@ def press(page: Page, *keys: str) -> None:
 
 
 def chosen(page: Page, name: str) -> None:
-    one(page, f"[name=view][value={name}]").send_keys(Keys.SPACE)
+    one(page, f"[data-view={name}]").send_keys(Keys.SPACE)
 
 
 def test_names_from_outside_stay_text_and_nothing_is_loaded(page, toys):
@@ -91,16 +92,26 @@ def test_the_policy_of_the_page_forbids_the_network(page):
     assert any("Content Security Policy" in message for message in messages)
 
 
+def ask(page: Page, expression: str, *arguments: Any) -> Any:
+    """The value of an expression that may await."""
+    script = (
+        f"const done = arguments[arguments.length - 1]; (async () => {expression})().then(done)"
+    )
+    return page.execute_async_script(script, *arguments)
+
+
 def test_label_maps_arrive_whole_in_the_browser(page, toys: Dataset, results: Path):
-    script = """
-        const page = sequencePage(arguments[0]);
-        const count = page.size[0] * page.size[1];
-        return page.shown.map((frame, place) => [page.frames[frame],
-            [...unpackLabels(page.predictions[1][place], count)],
-            [...unpackLabels(page.annotation[place], count)]]);
-    """
     for number, sequence in enumerate(toys.sequences):
-        shown = page.execute_script(script, number)
+        shown = ask(
+            page,
+            f"{{ const page = await sequencePage({number});"
+            """
+                return Promise.all(page.shown.map(async (frame, place) => {
+                  const { maps } = await loadPicture(page, place);
+                  return [page.frames[frame], [...maps[2]], [...maps[0]]];
+                }));
+            }""",
+        )
         assert len(shown) >= 6
         for frame, prediction, annotation in shown:
             path = results / "toys" / "poor" / "masks" / sequence.name / f"{frame}.png"
@@ -110,22 +121,138 @@ def test_label_maps_arrive_whole_in_the_browser(page, toys: Dataset, results: Pa
             np.testing.assert_array_equal(annotation, truth.ravel())
 
 
-def test_arrow_keys_move_the_slider_and_change_the_picture(page):
-    slider, before = one(page, "#slider"), pixels(page)
-    slider.send_keys(Keys.ARROW_RIGHT)
-    assert slider.get_property("value") == "1"
+def place(page: Page) -> int:
+    return int(one(page, "#slider").get_property("value"))
+
+
+def test_arrow_keys_move_from_frame_to_frame_wherever_the_focus_is(page):
+    one(page, "#slider").send_keys(Keys.HOME)
+    before = pixels(page)
+    for focused in ("body", "#play", "#heat thead button", "#slider", "[data-view=error]", "#link"):
+        at = place(page)
+        one(page, focused).send_keys(Keys.ARROW_RIGHT)
+        assert place(page) == at + 1, focused
     wait(page, lambda: pixels(page) not in ("", before))
-    assert slider.get_attribute("aria-valuetext") == one(page, "#position").text
-    slider.send_keys(Keys.END)
+    assert one(page, "#slider").get_attribute("aria-valuetext") == one(page, "#position").text
+    one(page, "body").send_keys(Keys.SHIFT, Keys.ARROW_LEFT)
+    assert place(page) == 0
+    one(page, "#sequence").send_keys(Keys.ARROW_LEFT)
+    one(page, "#opacity").send_keys(Keys.ARROW_LEFT)
+    assert place(page) == 0
+    one(page, "#slider").send_keys(Keys.END)
     assert "12 of 12" in one(page, "#position").text
 
 
+def test_it_opens_where_the_runs_differ_most(page, results: Path):
+    shown = ask(page, "{ return (await sequencePage(1)).name; }")
+    assert shown == "bee"
+    page.find_elements(By.CSS_SELECTOR, "#heat tbody th button")[1].send_keys(Keys.ENTER)
+    wait(page, lambda: one(page, "#position").text)
+    frame = one(page, "#position").text.split()[1].rstrip(",")
+    tables = [
+        pd.read_csv(results / "toys" / run / "scores" / "per-frame.csv", dtype={"frame": str})
+        for run in ("good", "poor")
+    ]
+    means = [t[t["sequence"] == "bee"].groupby("frame")["J"].mean() for t in tables]
+    assert frame == (means[0] - means[1]).abs().idxmax()
+
+
+def test_a_link_leads_to_what_it_was_taken_from(page, file: Path):
+    Select(one(page, "#sequence")).select_by_visible_text("cat")
+    wait(page, lambda: viewed(page) == "cat")
+    one(page, "#trackers input").send_keys(Keys.SPACE)
+    one(page, "#slider").send_keys(Keys.END)
+    chosen(page, "contour")
+    page.find_elements(By.CSS_SELECTOR, "#objects button")[2].send_keys(Keys.SPACE)
+    link = page.execute_script("return document.getElementById('link').hash")
+    assert link == "#sequence=cat&frame=00011&runs=poor&view=contour&object=2"
+    picture = pixels(page)
+    page.get("about:blank")
+    page.get(file.as_uri() + link)
+    wait(page, lambda: pixels(page) == picture)
+    assert viewed(page) == "cat" and "12 of 12" in one(page, "#position").text
+    assert len(page.find_elements(By.CSS_SELECTOR, "#pictures figure")) == 1
+
+
+def viewed(page: Page) -> str:
+    name: str = page.execute_script("return viewer.page?.name")
+    return name
+
+
+def test_an_object_can_be_shown_alone(page):
+    Select(one(page, "#sequence")).select_by_visible_text("cat")
+    wait(page, lambda: viewed(page) == "cat")
+    chosen(page, "contour")
+    colours = """
+        const canvas = document.querySelector("#pictures canvas");
+        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        const found = overview.colours.map(() => 0);
+        for (let i = 0; i < data.length; i += 4) overview.colours.forEach((c, id) => {
+          if (c.every((v, k) => v === data[i + k])) found[id]++;
+        });
+        return found.slice(0, 2);
+    """
+    wait(page, lambda: min(page.execute_script(colours)) > 0)
+    page.find_elements(By.CSS_SELECTOR, "#objects button")[2].send_keys(Keys.SPACE)
+    wait(page, lambda: page.execute_script(colours)[0] == 0)
+    assert page.execute_script(colours)[1] > 0
+
+
+def test_a_against_b_lists_wins_and_paints_who_is_right(page):
+    assert one(page, "#wins-count").text.startswith("A is better in")
+    a = page.execute_script("return overview.heat['J&F'].map((row) => row[pair.a] - row[pair.b])")
+    assert len(page.find_elements(By.CSS_SELECTOR, "#wins li")) == sum(d > 0 for d in a)
+    assert len(page.find_elements(By.CSS_SELECTOR, "#scatter circle")) == 3
+    one(page, "#scatter svg").send_keys(Keys.ARROW_RIGHT, Keys.ENTER)
+    wait(page, lambda: page.switch_to.active_element.get_attribute("id") == "slider")
+    chosen(page, "difference")
+    counts = """{
+        const page = viewer.page, { maps } = await loadPicture(page, viewer.place);
+        const [truth, a, b] = [maps[0], maps[pair.a + 1], maps[pair.b + 1]];
+        const only = (x, y) => truth.reduce((n, v, i) => n + (x[i] === v && y[i] !== v), 0);
+        const canvas = document.querySelector("#pictures canvas");
+        const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+        let blue = 0, orange = 0;
+        for (let i = 0; i < data.length; i += 4) {
+          if (data[i + 2] > data[i] + 60) blue++;
+          if (data[i] > data[i + 2] + 60) orange++;
+        }
+        return [[only(a, b), only(b, a)], [blue, orange]];
+    }"""
+    wait(page, lambda: ask(page, counts)[1][0] > 0)
+    expected, painted = ask(page, counts)
+    assert painted == expected
+
+
+def test_sequences_are_filtered_by_name_and_by_tag(page):
+    def shown() -> list[str]:
+        rows = page.find_elements(By.CSS_SELECTOR, "#heat tbody tr")
+        return [row.text.split()[0] for row in rows if row.is_displayed()]
+
+    one(page, "#filter").send_keys("EE")
+    assert shown() == ["bee"] and one(page, "#filtered").text == "1 of 3 sequences"
+    cells = [c.text for c in page.find_elements(By.CSS_SELECTOR, "#heat tfoot td")]
+    row = next(r for r in page.find_elements(By.CSS_SELECTOR, "#heat tbody tr") if r.is_displayed())
+    assert cells[:2] == [c.text for c in row.find_elements(By.CSS_SELECTOR, "td")][:2]
+
+
+def test_the_slider_is_in_view_with_every_tracker_at_once(page):
+    for width, height in ((1440, 900), (390, 844)):
+        resize(page, width, height=height)
+        page.execute_script("document.getElementById('frames').scrollIntoView()")
+        box = page.execute_script(
+            "const b = document.getElementById('slider').getBoundingClientRect();"
+            "return [b.top, b.bottom]"
+        )
+        assert 0 < box[0] < box[1] <= height
+
+
 def test_errors_are_painted_in_their_colours(page):
-    one(page, "#slider").send_keys(Keys.ARROW_RIGHT)
+    one(page, "#slider").send_keys(Keys.HOME, Keys.ARROW_RIGHT)
     before = pixels(page)
     chosen(page, "error")
     wait(page, lambda: pixels(page) not in ("", before))
-    script = """
+    script = """{
         const canvas = document.querySelectorAll("#pictures canvas")[1];
         const {data} = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
         let missed = 0, wrong = 0;
@@ -133,21 +260,20 @@ def test_errors_are_painted_in_their_colours(page):
           if (data[i + 2] > data[i] + 90) missed++;
           if (data[i] > data[i + 2] + 90) wrong++;
         }
-        const page = sequencePage(0), count = canvas.width * canvas.height, place = 1;
-        const truth = unpackLabels(page.annotation[place], count);
-        const answer = unpackLabels(page.predictions[1][place], count);
+        const { maps } = await loadPicture(viewer.page, viewer.place);
         const only = (a, b) => a.reduce((sum, v, i) => sum + (v > 0 && b[i] === 0), 0);
-        return [[missed, wrong], [only(truth, answer), only(answer, truth)]];
-    """
-    wait(page, lambda: page.execute_script(script)[0][0] > 0)
-    painted, expected = page.execute_script(script)
+        return [[missed, wrong], [only(maps[0], maps[2]), only(maps[2], maps[0])]];
+    }"""
+    wait(page, lambda: ask(page, script)[0][0] > 0)
+    painted, expected = ask(page, script)
     assert painted == expected and min(expected) > 0
     assert one(page, "#error-legend").is_displayed()
 
 
 def test_play_moves_and_stops_by_keyboard(page):
+    at = place(page)
     one(page, "#play").send_keys(Keys.SPACE)
-    wait(page, lambda: int(one(page, "#slider").get_property("value")) >= 2)
+    wait(page, lambda: place(page) != at)
     one(page, "#play").send_keys(Keys.SPACE)
     assert one(page, "#play").get_attribute("aria-label") == "Play"
 
@@ -172,6 +298,7 @@ def test_headings_sort_by_mouse_and_by_keyboard(page):
 def test_a_sequences_name_opens_it(page):
     button = page.find_elements(By.CSS_SELECTOR, "#heat tbody th button")[2]
     button.send_keys(Keys.ENTER)
+    wait(page, lambda: viewed(page) == "cat")
     assert Select(one(page, "#sequence")).first_selected_option.text == "cat"
     assert page.switch_to.active_element.get_attribute("id") == "slider"
 
@@ -180,7 +307,7 @@ def test_a_lost_object_is_listed_and_opens_where_it_was_lost(page):
     (row,) = page.find_elements(By.CSS_SELECTOR, "#lost tbody tr")
     assert row.text.split()[:4] == ["bee", "good", "1", "00008"]
     row.find_element(By.CSS_SELECTOR, "button").send_keys(Keys.ENTER)
-    assert one(page, "#position").text.startswith("frame 00008")
+    wait(page, lambda: one(page, "#position").text.startswith("frame 00008"))
 
 
 def test_curves_are_read_by_arrow_keys(page):
@@ -215,8 +342,9 @@ def test_dark_follows_the_system(page):
 
 
 def test_a_page_without_pictures_shows_curves(browser, report):
-    browser.get(report("--sequence-frames", "0").as_uri())
+    browser.get(report("--frames", "0").as_uri())
     assert not one(browser, "#viewer").is_displayed()
     assert one(browser, "#no-pictures").is_displayed()
+    wait(browser, lambda: browser.find_elements(By.CSS_SELECTOR, "#curve svg path"))
     assert one(browser, "#curve svg path").get_attribute("d")
     assert browser.get_log("browser") == []

@@ -2,50 +2,47 @@
 
 from __future__ import annotations
 
-import base64
+import zlib
 
+import cv2
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from vosbench.report.content import Thinning
-from vosbench.report.pictures import pack_labels, picture_address, scaled_size, thin
+from vosbench.report.frames import share
+from vosbench.report.pictures import pack_image, pack_maps, scaled_size, thin
 
 
-def unpack(text: str, shape: tuple[int, ...]) -> np.ndarray:
-    data, runs, at = base64.b64decode(text), [], 0
-    while at < len(data):
-        label, length, shift = data[at], 0, 0
-        while True:
-            at += 1
-            length |= (data[at] & 127) << shift
-            shift += 7
-            if data[at] < 128:
-                break
-        at += 1
-        runs.append(np.full(length, label, np.uint8))
-    return np.concatenate(runs).reshape(shape)
+def unpack(data: bytes, count: int, shape: tuple[int, int]) -> list[np.ndarray | None]:
+    """The maps again, as the page's program finds them."""
+    raw = np.frombuffer(zlib.decompress(data), np.uint8)
+    there = raw[:count].astype(bool)
+    rows = raw[count:].reshape(shape[0], int(there.sum()), shape[1])
+    maps = iter(np.bitwise_xor.accumulate(rows, axis=0).transpose(1, 0, 2))
+    return [next(maps) if known else None for known in there]
 
 
 @given(
     arrays(
-        np.uint8, array_shapes(min_dims=2, max_dims=2, max_side=40), elements=st.integers(0, 255)
-    )
+        np.uint8, array_shapes(min_dims=3, max_dims=3, max_side=24), elements=st.integers(0, 255)
+    ),
+    st.data(),
 )
-def test_label_maps_survive_packing(labels):
-    np.testing.assert_array_equal(unpack(pack_labels(labels, labels.shape), labels.shape), labels)
-
-
-def test_long_runs_survive_packing():
-    labels = np.zeros((1100, 2000), np.uint8)
-    labels[1000:, 3:] = 255
-    np.testing.assert_array_equal(unpack(pack_labels(labels, labels.shape), labels.shape), labels)
+def test_label_maps_survive_packing(maps, data):
+    missing = data.draw(st.lists(st.booleans(), min_size=len(maps), max_size=len(maps)))
+    given_maps = [None if lacks else labels for labels, lacks in zip(maps, missing, strict=True)]
+    shape = maps.shape[1:]
+    found = unpack(pack_maps(given_maps, shape), len(maps), shape)
+    for expected, labels in zip(given_maps, found, strict=True):
+        assert (expected is None) == (labels is None)
+        if expected is not None:
+            np.testing.assert_array_equal(labels, expected)
 
 
 def test_scaling_invents_no_labels():
     labels = np.random.default_rng(0).choice(np.array([0, 3, 255], np.uint8), (48, 64))
-    small = unpack(pack_labels(labels, (12, 16)), (12, 16))
+    (small,) = unpack(pack_maps([labels], (12, 16)), 1, (12, 16))
     assert set(np.unique(small)) <= {0, 3, 255}
 
 
@@ -69,18 +66,27 @@ def test_pictures_are_never_enlarged():
 
 
 def test_a_picture_is_a_webp_of_the_size_asked_for():
-    address = picture_address(np.full((48, 64, 3), (200, 40, 40), np.uint8), (24, 32))
-    kind, _, data = address.partition(",")
-    assert kind == "data:image/webp;base64"
-    import cv2
-
-    image = cv2.imdecode(np.frombuffer(base64.b64decode(data), np.uint8), cv2.IMREAD_COLOR)
+    data = pack_image(np.full((48, 64, 3), (200, 40, 40), np.uint8), (24, 32))
+    assert data[8:12] == b"WEBP"
+    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
     assert image is not None and image.shape == (24, 32, 3)
     assert np.abs(image[12, 16, ::-1].astype(int) - (200, 40, 40)).max() < 25
 
 
-def test_many_sequences_get_fewer_pictures_each_and_then_only_some_get_any():
-    thinning = Thinning(frames=24, total=1000, least=8)
-    assert thinning.share(30) == (30, 24)
-    assert thinning.share(100) == (100, 10)
-    assert thinning.share(474) == (125, 8)
+@given(
+    st.dictionaries(st.text("abc", min_size=1), st.integers(1, 90), min_size=1),
+    st.integers(8, 2000),
+    st.integers(1, 8),
+)
+def test_pictures_are_dealt_out_evenly_and_never_more_than_there_are(lengths, total, least):
+    dealt = share(lengths, total, least, sorted(lengths))
+    assert sum(dealt.values()) <= total
+    assert all(0 < count <= lengths[name] for name, count in dealt.items())
+    cut = [count for name, count in dealt.items() if count < lengths[name]]
+    assert not cut or max(dealt.values()) - min(cut) <= max(dealt.values()) - max(cut) + 1
+
+
+def test_where_pictures_do_not_suffice_the_first_in_order_get_some():
+    lengths = dict.fromkeys("abcdef", 50)
+    assert share(lengths, 16, 8, "fbacde") == {"b": 8, "f": 8}
+    assert share(lengths, 60, 8, "fbacde") == dict.fromkeys("abcdef", 10)

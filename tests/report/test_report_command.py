@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from vosbench.analysis.scored import score_run
 from vosbench.cli import main
+from vosbench.report.content import choose_frames
+from vosbench.store import find_runs
 
 
 def blocks(path: Path) -> list[Any]:
@@ -27,13 +30,13 @@ def invoke(*arguments: str) -> Any:
 
 
 def test_only_the_sequences_asked_for_get_pictures(report):
-    overview, *pages = blocks(report("--sequence", "cat", "--sequence-frames", "3"))
+    overview, *pages = blocks(report("--sequence", "cat", "--frames", "3"))
     assert [len(page["shown"]) > 0 for page in pages] == overview["pictures"]
     assert overview["pictures"] == [name == "cat" for name in overview["sequences"]]
 
 
 def test_pictures_hold_the_worst_frame_of_each_run(report):
-    overview, *pages = blocks(report("--sequence-frames", "2"))
+    overview, *pages = blocks(report("--frames", "2"))
     by_name = {page["name"]: page for page in pages}
     for entry in overview["worst"]:
         page = by_name[entry["sequence"]]
@@ -49,10 +52,21 @@ def test_scores_are_those_of_the_evaluation(report, results):
         assert values[place] == pytest.approx(expected, abs=1e-5)
 
 
-def test_few_pictures_go_to_the_sequences_tracked_worst(report):
-    overview, *_ = blocks(report("--pictures", "8", "--sequence-frames", "8"))
-    means = [sum(values) for values in overview["heat"]["J&F"]]
-    assert overview["pictures"] == [mean == min(means) for mean in means]
+def test_what_does_not_fit_goes_to_the_sequences_tracked_worst(toys, results):
+    runs = [score_run(run, lambda: toys) for run in find_runs(results, "toys")]
+    some = choose_frames(runs, toys.sequences, width=480, megabytes=1e-6)
+    names = [video.name for video in toys.sequences]
+    means = {name: sum(s.evaluation.sequences["J&F"][name] for s in runs) for name in names}
+    assert list(some) == [min(means, key=lambda name: means[name])]
+    every = choose_frames(runs, toys.sequences, width=480, megabytes=10)
+    assert [len(clip.shown) for clip in every.values()] == [12, 12, 12]
+
+
+def test_json_says_what_was_written(toys, results, tmp_path):
+    page = tmp_path / "page.html"
+    where = ("--dataset", str(toys.root), "--results", str(results), "--output", str(page))
+    facts = json.loads(invoke(*where, "--json").stdout)
+    assert facts["bytes"] == page.stat().st_size and len(facts["pictures"]) == 3
 
 
 def test_no_text_from_outside_is_markup(report):

@@ -18,6 +18,7 @@ COMMANDS = {
     "import": ("vosbench.cli.importing:import_masks", "Masks of any program as a run."),
     "compare": ("vosbench.cli.compare:compare", "Table of runs beside published numbers."),
     "report": ("vosbench.cli.report:report", "One HTML page to look at runs in."),
+    "view": ("vosbench.cli.view:view", "Look at every frame of runs in the browser."),
     "sweep": ("vosbench.cli.sweep:sweep", "Scores and FPS over the values of one option."),
     "ablate": ("vosbench.cli.ablate:ablate", "What each row of an ablation gains."),
     "show": ("vosbench.cli.show:show", "Overlays of a run as pictures or video."),

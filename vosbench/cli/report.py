@@ -1,94 +1,139 @@
-"""`vosbench report`."""
+"""`vosbench report`, and what `vosbench view` shares with it."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vosbench.analysis.published import DATASETS
 from vosbench.cli.locate import score_runs_over, stored_datasets, stored_name
-from vosbench.cli.options import data_root_option, plugin_options, results_option
+from vosbench.cli.options import data_root_option, json_option, plugin_options, results_option
+
+if TYPE_CHECKING:
+    from vosbench.report.content import Material
+    from vosbench.report.page import Beside
+
+
+def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what `gather` takes."""
+    for option in (
+        click.option("--mix", is_flag=True, help="Show what is not comparable; footnotes say why."),
+        click.option("--no-published", is_flag=True, help="Leave published numbers out."),
+        click.option(
+            "--sequence", "sequences", multiple=True, metavar="NAME",
+            help="Pictures of this sequence only; scores are of all. May be repeated.",
+        ),
+        plugin_options,
+        data_root_option,
+        results_option,
+        click.option(
+            "--tracker", "trackers", multiple=True, metavar="NAME",
+            help="Only the run of this name, or all runs of this tracker. May be repeated.",
+        ),
+        click.option(
+            "--dataset", metavar="NAME", help="Runs over this dataset; default: the only one.",
+        ),
+    ):  # fmt: skip
+        command = option(command)
+    return command
 
 
 @click.command(short_help="One HTML page to look at runs in.")
-@click.option("--dataset", metavar="NAME", help="Runs over this dataset; default: the only one.")
-@click.option(
-    "--tracker", multiple=True, metavar="NAME",
-    help="The run of this name, else all runs of this tracker. Repeatable.",
-)  # fmt: skip
-@results_option
-@data_root_option
-@plugin_options
+@page_options
 @click.option(
     "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    default=Path("report.html"), show_default=True, help="Where the page goes.",
+    default=Path("report.html"), show_default=True, help="Write the page to this file.",
 )  # fmt: skip
 @click.option(
-    "--sequence", multiple=True, metavar="NAME",
-    help="Pictures of this sequence only; scores are of all. Repeatable.",
+    "--frames", type=click.IntRange(min=0), metavar="N",
+    help="Pictures of a sequence at most, evenly spread; 0 for none; default: as many as fit.",
 )  # fmt: skip
 @click.option(
-    "--sequence-frames", type=click.IntRange(min=0), default=24, show_default=True, metavar="N",
-    help="Pictures of a sequence, evenly spread; 0 for none.",
-)  # fmt: skip
-@click.option(
-    "--pictures", type=click.IntRange(min=1), default=1000, show_default=True, metavar="N",
-    help="Pictures of all sequences together, about; more sequences get fewer each.",
+    "--size", "megabytes", type=click.FloatRange(min=0.1), default=25.0, show_default=True,
+    metavar="MB", help="Size of all pictures together, about.",
 )  # fmt: skip
 @click.option(
     "--width", type=click.IntRange(min=64, max=1920), default=480, show_default=True,
     metavar="PIXELS", help="Width of the pictures.",
 )  # fmt: skip
-@click.option("--no-published", is_flag=True, help="Leave published numbers out.")
-@click.option("--mix", is_flag=True, help="Show what is not comparable; footnotes say why.")
+@json_option
 def report(
-    dataset: str | None,
-    tracker: tuple[str, ...],
-    results: Path,
-    data_root: tuple[Path, ...],
     output: Path,
-    sequence: tuple[str, ...],
-    sequence_frames: int,
-    pictures: int,
+    frames: int | None,
+    megabytes: float,
     width: int,
-    no_published: bool,
-    mix: bool,
+    as_json: bool,
+    **chosen: Any,
 ) -> None:
     """Write one HTML file that shows the runs over a dataset: scores beside published numbers,
-    every sequence frame by frame, what failed, and how each run was made.
+    every sequence frame by frame, one run against another, what failed, and how each run was made.
 
-    The file needs no server and no network.
+    The file needs no server and no network. `vosbench view` shows every frame.
     """
-    from vosbench.analysis import compare
-    from vosbench.errors import DatasetError
-    from vosbench.report.content import Material, Thinning, choose_pictures
     from vosbench.report.page import write_report
+
+    material, beside = gather(width=width, frames=frames, megabytes=megabytes, **chosen)
+    write_report(output, material, beside)
+    shown = {name: len(clip.shown) for name, clip in material.clips.items()}
+    if as_json:
+        import json
+
+        facts = {"file": str(output), "bytes": output.stat().st_size, "pictures": shown}
+        click.echo(json.dumps(facts, indent=1))
+        return
+    size = output.stat().st_size / 1e6
+    most = f", up to {max(shown.values())} pictures each" if shown else ""
+    all_of = len(material.sequences)
+    count = f"{len(shown)} of {all_of}" if len(shown) < all_of else str(all_of)
+    click.echo(f"{output}  ({size:.1f} MB, pictures of {count} sequences{most})")
+
+
+def gather(
+    dataset: str | None,
+    trackers: tuple[str, ...],
+    results: Path,
+    data_root: tuple[Path, ...],
+    sequences: tuple[str, ...],
+    no_published: bool,
+    mix: bool,
+    *,
+    width: int,
+    frames: int | None = None,
+    megabytes: float | None = None,
+    remote: bool = False,
+) -> tuple[Material, Beside]:
+    """What the page is made from. Without the dataset it has scores and no pictures."""
+    from vosbench.analysis import compare
+    from vosbench.datasets.registry import select
+    from vosbench.errors import DatasetError
+    from vosbench.report.content import Material, choose_frames, sequence_names, tags
+    from vosbench.report.page import Beside
 
     name = dataset or _only_dataset(results)
     stored = stored_name(name)
-    runs, open_data = score_runs_over(name, tracker, results, data_root)
+    runs, open_data = score_runs_over(name, trackers, results, data_root)
     if not mix:
         compare.require_comparable(runs)
     known = stored in DATASETS and not no_published
     numbers, notes = compare.published_beside(stored, runs) if known else (None, ())
-    names = list(dict.fromkeys(s for found in runs for s in found.run.record.sequences))
-    data, shown = None, dict[str, int]()
-    if sequence_frames:
+    data = None
+    if frames != 0:
         try:
             data = open_data()
         except DatasetError as error:
             click.echo(f"no pictures: {error.message}", err=True)
-        else:
-            wanted = [data.sequence(one).name for one in sequence] or names
-            thinning = Thinning(frames=sequence_frames, total=pictures)
-            shown = choose_pictures(runs, wanted, thinning)
-    material = Material(name=compare.label(runs, stored), runs=runs, dataset=data, shown=shown)
-    write_report(output, material, numbers=numbers, notes=notes, width=width)
-    size = output.stat().st_size / 1e6
-    frames = f", up to {max(shown.values())} pictures each" if shown else ""
-    left_out = f" of {len(names)}" if shown and len(shown) < len(names) else ""
-    click.echo(f"{output}  ({size:.1f} MB, {len(shown)}{left_out} sequences{frames})")
+    clips, found = {}, {}
+    if data is not None:
+        names = tuple(sequence_names(runs))
+        found = {video.name: tags(video) for video in select(data, names).sequences}
+        videos = select(data, sequences or names).sequences
+        clips = choose_frames(runs, videos, width=width, count=frames, megabytes=megabytes)
+    title = compare.label(runs, stored)
+    material = Material(name=title, runs=runs, clips=clips, tags=found, remote=remote)
+    return material, Beside(numbers=numbers, notes=notes)
 
 
 def _only_dataset(results: Path) -> str:

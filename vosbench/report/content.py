@@ -7,7 +7,7 @@ sequence, so that a browser unpacks pictures only when they are looked at. NaN b
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -16,13 +16,19 @@ import numpy as np
 import pandas as pd
 
 from vosbench.analysis.scored import ScoredRun
-from vosbench.datasets.base import Dataset, VideoSequence
-from vosbench.datasets.predictions import Predictions, label_map, open_predictions
-from vosbench.errors import EvaluationError
+from vosbench.datasets.base import VideoSequence
+from vosbench.datasets.predictions import open_predictions
 from vosbench.export import Table
 from vosbench.export.plots import over_time, pareto_front
-from vosbench.report.failures import LOST_BELOW, lost_objects, worst_frames
-from vosbench.report.pictures import pack_labels, picture_address, scaled_size, thin
+from vosbench.overlay import OBJECT_COLOURS
+from vosbench.report.failures import (
+    LOST_BELOW,
+    lost_objects,
+    most_different_frame,
+    worst_frames,
+)
+from vosbench.report.frames import Clip, bytes_of_a_picture, share
+from vosbench.report.pictures import address, text
 
 _HEAT = ("J&F", "J", "F", "J-Recall", "J-Decay")
 _TIME = ("J", "F")
@@ -30,31 +36,8 @@ _BINS = 20
 _THREADS = 2
 #: Curves are stored in thousandths.
 _STEPS = 1000
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Thinning:
-    """How much of the videos goes into the page.
-
-    Attributes:
-        width: of a picture in pixels; frames are never enlarged.
-        frames: pictures of a sequence, evenly spread; each run's worst frame comes besides.
-        total: pictures of all sequences together. Where they do not suffice for `frames` each,
-            sequences get fewer, but not below `least`: then only those that are tracked worst get
-            any.
-        least: see `total`.
-    """
-
-    width: int = 480
-    frames: int = 24
-    total: int = 1000
-    least: int = 8
-
-    def share(self, sequences: int) -> tuple[int, int]:
-        """(sequences with pictures, pictures of each) of so many sequences."""
-        least = min(self.least, self.frames)
-        shown = min(sequences, max(1, self.total // least))
-        return shown, max(least, min(self.frames, self.total // max(1, shown)))
+#: Frames of a sequence that are worth showing, at least; frames that make a video long.
+_LEAST, _LONG = 8, 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,33 +47,81 @@ class Material:
     Attributes:
         name: of the dataset.
         runs: side by side, in the order of the tables.
-        dataset: for the pictures; None where it is not here.
-        shown: sequences with pictures, and how many each.
+        clips: sequence -> the frames that are shown; sequences without pictures are missing.
+        tags: sequence -> what can be filtered by, e.g. "several objects".
+        remote: whether the page fetches sequences and pictures when they are looked at.
     """
 
     name: str
     runs: Sequence[ScoredRun]
-    dataset: Dataset | None
-    shown: Mapping[str, int]
+    clips: Mapping[str, Clip]
+    tags: Mapping[str, Sequence[str]]
+    remote: bool = False
 
     @property
     def sequences(self) -> list[str]:
         """Names of all sequences of any run, in the dataset's order."""
-        return list(dict.fromkeys(s for scored in self.runs for s in scored.run.record.sequences))
+        return sequence_names(self.runs)
 
 
-def choose_pictures(
-    runs: Sequence[ScoredRun], sequences: Sequence[str], thinning: Thinning
-) -> dict[str, int]:
-    """Sequences that get pictures -> how many. The worst tracked come first if not all can."""
-    count, each = thinning.share(len(sequences))
-    if count == len(sequences):
-        return dict.fromkeys(sequences, each)
+def sequence_names(runs: Sequence[ScoredRun]) -> list[str]:
+    """Names of all sequences of any run, in the dataset's order."""
+    return list(dict.fromkeys(s for scored in runs for s in scored.run.record.sequences))
+
+
+def choose_frames(
+    runs: Sequence[ScoredRun],
+    videos: Sequence[VideoSequence],
+    *,
+    width: int,
+    count: int | None = None,
+    megabytes: float | None = None,
+) -> dict[str, Clip]:
+    """Sequence -> the frames to show: as many as fit. Besides them come each run's worst frame and
+    the one in which runs differ most.
+
+    Args:
+        width: of the pictures in pixels; frames are never enlarged.
+        count: frames of a sequence at most.
+        megabytes: what all pictures may take together, about. If they do not suffice for a few
+            frames of every sequence, those that are tracked worst get some and the others none.
+    """
+    masks = {v.name: [open_predictions(s.run.masks, v) for s in runs] for v in videos}
+    clips = {v.name: Clip.of(v, masks[v.name], width) for v in videos}
+    lengths = {name: min(len(c.shown), count or len(c.shown)) for name, c in clips.items()}
+    if megabytes is not None and (each := bytes_of_a_picture(list(clips.values()))):
+        extra = len(videos) * (len(runs) + 1) // 2  # many of them are shown anyway
+        total = max(_LEAST, int(1e6 * megabytes / each) - extra)
+        lengths = share(lengths, total, min(_LEAST, count or _LEAST), _worst_first(runs, lengths))
+    return {
+        v.name: Clip.of(v, masks[v.name], width, lengths[v.name], _telling(runs, v))
+        for v in videos
+        if lengths.get(v.name)
+    }
+
+
+def _telling(runs: Sequence[ScoredRun], video: VideoSequence) -> set[int]:
+    """Indices of the worst frame of each run and of the one in which they differ most."""
+    place = {path.stem: index for index, path in enumerate(video.frames)}
+    scores = [_of(s.evaluation.frames, video.name) for s in runs if s.evaluation is not None]
+    names = {str(f) for table in scores if len(table) for f in worst_frames(table)["frame"]}
+    names |= most_different_frame(scores)
+    return {place[name] for name in names if name in place}
+
+
+def _worst_first(runs: Sequence[ScoredRun], names: Iterable[str]) -> list[str]:
     scores = [s.evaluation.sequences["J&F"] for s in runs if s.evaluation is not None]
     mean = pd.concat(scores, axis=1).mean(axis=1) if scores else pd.Series(dtype=float)
-    order = sorted(sequences, key=lambda name: float(mean.get(name, math.inf)))
-    chosen = set(order[:count])
-    return {name: each for name in sequences if name in chosen}
+    return sorted(names, key=lambda name: float(mean.get(name, math.inf)))
+
+
+def tags(video: VideoSequence) -> list[str]:
+    """What a sequence can be filtered by without any file of attributes."""
+    found = ["one object" if len(video.objects) == 1 else "several objects"]
+    if any(video.objects.values()):
+        found.append("objects that appear late")
+    found.append(f"more than {_LONG} frames" if len(video) > _LONG else f"up to {_LONG} frames")
+    return found
 
 
 def overview(material: Material, main: Table) -> dict[str, Any]:
@@ -111,7 +142,10 @@ def overview(material: Material, main: Table) -> dict[str, Any]:
         "runs": [scored.name for scored in runs],
         "sequences": names,
         "best": _best(runs),
-        "pictures": [name in material.shown for name in names],
+        "pictures": [name in material.clips for name in names],
+        "tags": [list(material.tags.get(name, ())) for name in names],
+        "colours": OBJECT_COLOURS,
+        "remote": material.remote,
         "heat": heat,
         "time": {m: _over_time(runs, m) for m in _TIME} if measures else {},
         "plane": _plane(main, len(runs)),
@@ -121,86 +155,39 @@ def overview(material: Material, main: Table) -> dict[str, Any]:
     }
 
 
-def sequence_pages(material: Material, width: int) -> Iterator[dict[str, Any]]:
+def sequence_pages(material: Material) -> Iterator[dict[str, Any]]:
     """One dictionary a sequence: its frames, scores by frame, pictures and label maps."""
     with ThreadPoolExecutor(_THREADS) as pool:
-        yield from pool.map(lambda name: _sequence_page(material, name, width), material.sequences)
+        yield from pool.map(lambda name: _with_pictures(material, name), material.sequences)
 
 
-def _sequence_page(material: Material, name: str, width: int) -> dict[str, Any]:
-    scores = [
-        None if s.evaluation is None else _of(s.evaluation.frames, name) for s in material.runs
-    ]
-    video = None
-    if material.dataset is not None:
-        video = next((v for v in material.dataset.sequences if v.name == name), None)
-    frames = [path.stem for path in video.frames] if video else _scored_frames(scores)
-    page: dict[str, Any] = {
-        "name": name,
-        "frames": frames,
-        "objects": sorted({int(o) for t in scores if t is not None for o in t["object"]}),
-        "curves": {},
-        "shown": [],
-    }
-    place = {frame: index for index, frame in enumerate(frames)}
-    for measure in _TIME:
-        page["curves"][measure] = [_curves(table, measure, place) for table in scores]
-    if video is not None and name in material.shown:
-        masks = [open_predictions(scored.run.masks, video) for scored in material.runs]
-        worst = {place[frame] for frame in _worst_of(scores) if frame in place}
-        page |= _pictures(video, masks, material.shown[name], worst, width)
+def _with_pictures(material: Material, name: str) -> dict[str, Any]:
+    page, clip = sequence_page(material, name), material.clips.get(name)
+    if clip is not None:
+        page["images"] = [address(clip.picture(i), "image/webp") for i in clip.shown]
+        page["maps"] = [text(clip.maps(i)) for i in clip.shown]
     return page
 
 
-def _pictures(
-    video: VideoSequence,
-    masks: Sequence[Predictions | None],
-    count: int,
-    keep: Collection[int],
-    width: int,
-) -> dict[str, Any]:
-    """Pictures, annotation and every run's prediction of the frames that are shown. Frames that
-    can be judged are preferred: datasets like YouTube-VOS annotate every fifth."""
-    indices = sorted({index for found in masks if found for index in found.indices})
-    if len(video.annotations) > 1:
-        indices = [i for i in indices if i in video.annotations]
-    shown = thin(indices, count, keep)
-    size = scaled_size(*video.size, width) if shown else (1, 1)
-    images, truths = [], []
-    predictions: list[list[str | None]] = [[] for _ in masks]
-    for index in shown:
-        frame = video.frame(index)
-        images.append(picture_address(frame.image, size))
-        truth = video.labels(index)
-        truths.append(None if truth is None else pack_labels(truth, size))
-        for found, packed in zip(masks, predictions, strict=True):
-            packed.append(_prediction(found, video, index, frame.size, size) if found else None)
+def sequence_page(material: Material, name: str) -> dict[str, Any]:
+    """A sequence without its pictures: names of the frames, ids, scores by frame, which are
+    shown, whether there are annotations."""
+    scores = [
+        None if s.evaluation is None else _of(s.evaluation.frames, name) for s in material.runs
+    ]
+    clip = material.clips.get(name)
+    frames = [path.stem for path in clip.video.frames] if clip else _scored_frames(scores)
+    place = {frame: index for index, frame in enumerate(frames)}
+    scored = {int(o) for t in scores if t is not None for o in t["object"]}
     return {
-        "shown": shown,
-        "size": size,
-        "images": images,
-        "annotation": truths,
-        "predictions": predictions,
+        "name": name,
+        "frames": frames,
+        "objects": sorted(scored | set(clip.video.objects if clip else ())),
+        "curves": {m: [_curves(table, m, place) for table in scores] for m in _TIME},
+        "shown": list(clip.shown) if clip else [],
+        "size": clip.size if clip else (1, 1),
+        "annotated": clip is not None and len(clip.video.annotations) > 1,
     }
-
-
-def _prediction(
-    found: Predictions,
-    video: VideoSequence,
-    index: int,
-    frame: tuple[int, int],
-    size: tuple[int, int],
-) -> str | None:
-    labels = label_map(found, index, video)
-    if labels is None:
-        return None
-    if labels.shape != frame:
-        own, right = labels.shape[::-1], frame[::-1]
-        raise EvaluationError(
-            f"mask {video.frames[index].stem} of {video.name} is {own[0]}x{own[1]}, its frame "
-            f"{right[0]}x{right[1]}"
-        )
-    return pack_labels(labels, size)
 
 
 def _curves(
@@ -220,11 +207,6 @@ def _curves(
 
 def _scored_frames(scores: Sequence[pd.DataFrame | None]) -> list[str]:
     return sorted({str(f) for table in scores if table is not None for f in table["frame"]})
-
-
-def _worst_of(scores: Sequence[pd.DataFrame | None]) -> set[str]:
-    there = [table for table in scores if table is not None and len(table)]
-    return {str(frame) for table in there for frame in worst_frames(table)["frame"]}
 
 
 def _of(frames: pd.DataFrame, sequence: str) -> pd.DataFrame:

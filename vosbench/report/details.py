@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from vosbench.analysis.compare import FPS
@@ -49,7 +50,7 @@ def details(scored: ScoredRun) -> Details:
         ("protocol", scored.evaluation.protocol if scored.evaluation else record.protocol),
         ("status", record.status),
         ("sequences", f"{len(run.done())} of {len(record.sequences)} done"),
-        ("made up for", record.wrapped),
+        ("adapted", record.wrapped),
         ("imported from", record.imported),
         ("started", record.started),
         ("finished", record.finished),
@@ -77,10 +78,10 @@ def details(scored: ScoredRun) -> Details:
 
 def _time(timing: Timing, derived: bool) -> list[Fact]:
     facts = [
-        ("initialisation, median", f"{timing.init_seconds:.3g} s"),
-        ("frame, median", f"{1000 * timing.frame_median:.3g} ms"),
-        ("frame, 95th percentile", f"{1000 * timing.frame_p95:.3g} ms"),
-        ("update, median", f"{timing.update_seconds:.3g} s" if timing.update_seconds else ""),
+        ("initialisation, median", _seconds(timing.init_seconds)),
+        ("frame, median", _seconds(timing.frame_median)),
+        ("frame, 95th percentile", _seconds(timing.frame_p95)),
+        ("update, median", _seconds(timing.update_seconds) if timing.update_seconds else ""),
         ("frames per second, all included", FPS.text(timing.fps)),
         ("object-frames per second", FPS.text(timing.object_fps)),
         ("peak memory", _bytes(timing.peak_memory_bytes)),
@@ -88,6 +89,15 @@ def _time(timing: Timing, derived: bool) -> list[Fact]:
         ("origin", "one run gave several answers, its time was shared out" if derived else ""),
     ]
     return [fact for fact in facts if fact[1]]
+
+
+def _seconds(seconds: float) -> str:
+    """Three digits, in milliseconds below a second; never with an exponent."""
+    value, unit = (seconds, "s") if seconds >= 1 else (1000 * seconds, "ms")
+    if not value:
+        return f"0 {unit}"
+    decimals = max(0, 2 - math.floor(math.log10(value)))
+    return f"{value:.{decimals}f} {unit}"
 
 
 def _bytes(count: int) -> str:

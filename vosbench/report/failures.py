@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import pandas as pd
 
@@ -19,6 +21,20 @@ def worst_frames(frames: pd.DataFrame) -> pd.DataFrame:
     by_frame = frames.groupby(["sequence", "frame"], sort=False)["J"].mean().reset_index()
     worst = by_frame.dropna().sort_values("J", kind="stable").drop_duplicates("sequence")
     return worst.reset_index(drop=True)
+
+
+def most_different_frame(runs: Sequence[pd.DataFrame]) -> set[str]:
+    """The frame of one sequence in which the runs' J, mean over objects, lie furthest apart; empty
+    for fewer than two runs.
+
+    Args:
+        runs: for each run `Evaluation.frames` of the sequence.
+    """
+    means = [table.groupby("frame", sort=False)["J"].mean() for table in runs if len(table)]
+    if len(means) < 2:
+        return set()
+    beside = pd.concat(means, axis=1)
+    return {str((beside.max(axis=1) - beside.min(axis=1)).idxmax())}
 
 
 def lost_objects(frames: pd.DataFrame, below: float = LOST_BELOW) -> pd.DataFrame:

@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import jinja2
-from markupsafe import Markup
+from jinja2.environment import TemplateStream
+from markupsafe import Markup, escape
 
 from vosbench.analysis.compare import main_table, paired_table
 from vosbench.analysis.published import Published
@@ -23,27 +26,42 @@ from vosbench.export import Table
 from vosbench.report.content import Material, overview, sequence_pages
 from vosbench.report.details import details
 
-_SCRIPTS = ("page.js", "tables.js", "charts.js", "plots.js", "masks.js", "viewer.js", "failures.js")
+_SCRIPTS = (
+    "page.js", "data.js", "tables.js", "charts.js", "plots.js", "paint.js", "viewer.js", "keys.js",
+    "pair.js", "failures.js", "start.js",
+)  # fmt: skip
 _STYLE = "report.css"
 
 
-def write_report(
-    path: Path,
-    material: Material,
-    *,
-    numbers: Published | None,
-    notes: Sequence[str],
-    width: int,
-) -> None:
-    """Write the report to `path`; it appears whole or not at all.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """What the tables say besides the runs.
 
-    Args:
+    Attributes:
         numbers: published numbers that may stand beside the runs.
         notes: remarks below the main table.
-        width: of the pictures in pixels.
     """
+
+    numbers: Published | None = None
+    notes: Sequence[str] = ()
+
+
+def write_report(path: Path, material: Material, beside: Beside) -> None:
+    """Write the report to `path`; it appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_name(f".{path.name}.part")
+    try:
+        stream(material, beside).dump(str(part), encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def stream(material: Material, beside: Beside) -> TemplateStream:
+    """The page in pieces. That of a remote material fetches what is looked at from below its own
+    address; any other holds everything."""
     runs = material.runs
-    main = main_table(runs, material.name, numbers, notes)
+    main = main_table(runs, material.name, beside.numbers, beside.notes)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("vosbench.report", "templates"),
         autoescape=True,
@@ -51,6 +69,7 @@ def write_report(
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
     # jinja2's tojson escapes <, >, & and ', so that no text ends the script element.
     environment.policies["json.dumps_kwargs"] = {
         "allow_nan": False,
@@ -59,29 +78,28 @@ def write_report(
     }
     style, script = _text(_STYLE), "\n".join(map(_text, _SCRIPTS))
     protocols = {s.evaluation.protocol if s.evaluation else s.run.record.protocol for s in runs}
-    stream = environment.get_template("report.html").stream(
-        policy=_policy(style, script),
+    return environment.get_template("report.html").stream(
+        policy=policy(style, script, remote=material.remote),
         style=Markup(style),
         script=Markup(script),
         version=version("vosbench"),
         dataset=material.name,
         protocol=", ".join(sorted(protocols)),
         scored=any(scored.evaluation is not None for scored in runs),
+        paired=sum(scored.evaluation is not None for scored in runs) > 1,
         material=material,
         main=main,
         tables=[main, *_paired(material)],
         values=_values,
         overview=overview(material, main),
-        pages=sequence_pages(material, width),
+        pages=() if material.remote else sequence_pages(material),
         details=[details(scored) for scored in runs],
     )
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.part")
-    try:
-        stream.dump(str(part), encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+
+
+def _breakable(name: str) -> Markup:
+    """A name, escaped, that may be broken behind the signs that join its words."""
+    return Markup(re.sub(r"([-_+=.,/])(?=\w)", r"\1<wbr>", str(escape(name))))
 
 
 def _paired(material: Material) -> list[Table]:
@@ -103,11 +121,14 @@ def _text(name: str) -> str:
     return (resources.files("vosbench.report") / "templates" / name).read_text(encoding="utf-8")
 
 
-def _policy(style: str, script: str) -> str:
-    def digest(text: str) -> str:
-        return base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")
+def policy(style: str, script: str, *, remote: bool) -> str:
+    """What the page may load: its own style and program, and, if `remote`, from its own server."""
 
+    def digest(source: str) -> str:
+        return base64.b64encode(hashlib.sha256(source.encode()).digest()).decode("ascii")
+
+    own = "connect-src 'self'; img-src 'self'" if remote else "img-src data:"
     return (
-        f"default-src 'none'; img-src data:; style-src 'sha256-{digest(style)}'; "
+        f"default-src 'none'; {own}; style-src 'sha256-{digest(style)}'; "
         f"script-src 'sha256-{digest(script)}'; base-uri 'none'; form-action 'none'"
     )

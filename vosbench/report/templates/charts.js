@@ -78,10 +78,10 @@ function lineChart(width, height, { label, xs, x, y, lines, title, pick, decorat
     const at = plot.px(xs[place]);
     fill(cross, { x1: at, x2: at, visibility: "visible" }, []);
     const known = lines.filter(({ values }) => values[place] != null);
-    dots.replaceChildren(...known.map(({ run, values }) => makeSvg("circle",
-      { class: `dot ${seriesClass(run)}`, r: 4, cx: at, cy: plot.py(100 * values[place]) })));
+    dots.replaceChildren(...known.map(
+      ({ run, values }) => marker(run, at, plot.py(100 * values[place]), 4, "dot")));
     const box = plot.svg.getBoundingClientRect();
-    const rows = lines.map(({ run, values }) => [[swatch(run), overview.runs[run]], percent(values[place])]);
+    const rows = lines.map(({ run, values }) => [[swatch(run), runName(run)], percent(values[place])]);
     showTip(box.left + at, event?.clientY ?? box.top + height / 2, title(place), rows);
   };
   const leave = () => {

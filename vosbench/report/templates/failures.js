@@ -18,16 +18,16 @@ function card(entry) {
   const number = overview.sequences.indexOf(entry.sequence);
   const canvas = make("canvas", { "aria-hidden": "true", width: 480, height: 270 });
   canvas.draw = async () => {
-    const page = sequencePage(number);
+    const page = await sequencePage(number);
     const place = page.shown.indexOf(page.frames.indexOf(entry.frame));
     if (place < 0) return;
-    const view = page.annotation[place] == null ? "prediction" : "error";
-    paint(canvas, page, await loadPicture(page, place), place, entry.run, view);
+    const picture = await loadPicture(page, place);
+    paint(canvas, page, picture, { view: picture.maps[0] ? "error" : "fill", run: entry.run, opacity: 0.5 });
   };
   const picture = overview.pictures[number];
   if (picture) waiting.observe(canvas);
-  const top = make("div", { class: "top" }, make("span", {}, entry.sequence), make("span", {}, `J ${percent(entry.J)}`));
-  const below = make("div", { class: "below" }, swatch(entry.run), `${overview.runs[entry.run]}, frame ${entry.frame}`);
+  const top = make("div", { class: "top" }, named(entry.sequence), make("span", {}, `J ${percent(entry.J)}`));
+  const below = make("div", { class: "below" }, swatch(entry.run), runName(entry.run), `, frame ${entry.frame}`);
   const open = () => openFrame(number, entry.frame, entry.run);
   return make("li", {}, make("button", { type: "button", click: open }, ...(picture ? [canvas] : []), top, below));
 }
@@ -48,10 +48,10 @@ function lostTable(table) {
     const rows = overview.lost.filter(ofRun).map((entry) => {
       const number = overview.sequences.indexOf(entry.sequence);
       const open = make("button", { type: "button", class: "link",
-        click: () => openFrame(number, entry.frame, entry.run) }, entry.sequence);
+        click: () => openFrame(number, entry.frame, entry.run) }, named(entry.sequence));
       const cell = (value, text = String(value)) => make("td", { "data-value": value ?? "" }, text);
       return make("tr", {}, make("th", { scope: "row", "data-value": entry.sequence }, open),
-        make("td", { "data-value": overview.runs[entry.run] }, swatch(entry.run), overview.runs[entry.run]),
+        make("td", { "data-value": overview.runs[entry.run] }, swatch(entry.run), runName(entry.run)),
         cell(entry.object), cell(entry.frame), cell(entry.lost),
         cell(entry.share, percent(entry.share)), cell(entry.before, percent(entry.before)));
     });
@@ -77,4 +77,3 @@ function setUpFailures() {
   show();
 }
 
-if ($("failures")) setUpFailures();

@@ -3,8 +3,8 @@
 
 const $ = (id) => document.getElementById(id);
 const overview = JSON.parse($("overview").textContent);
-const packedPages = [...document.querySelectorAll("script.sequence")];
-const COLOURS = 7;
+/** Runs are told apart by colour and shape together: 8 colours, 4 shapes, 32 pairs. */
+const COLOURS = 8, SHAPES = 4;
 
 /** An element; attributes that are functions become listeners, children are nodes or text. */
 function make(name, attributes = {}, ...children) {
@@ -28,9 +28,30 @@ function fill(element, attributes, children) {
 const percent = (value) => (value == null ? "-" : (100 * value).toFixed(1));
 const speed = (value) => (value >= 100 ? value.toFixed(0) : Number(value.toPrecision(3)).toString());
 
+const signed = (value) => (value == null ? "-" : `${value < 0 ? "−" : "+"}${Math.abs(100 * value).toFixed(1)}`);
+const shapeOf = (run) => (run + Math.floor(run / COLOURS)) % SHAPES;
+
 /** Classes of a run's colour and dashes. */
-const seriesClass = (run) => `s${run % COLOURS} d${Math.floor(run / COLOURS) % 4}`;
-const swatch = (run) => make("i", { class: `swatch s${run % COLOURS}`, "aria-hidden": "true" });
+const seriesClass = (run) => `s${run % COLOURS} d${shapeOf(run)}`;
+const swatch = (run) => make("i", { class: `swatch s${run % COLOURS} h${shapeOf(run)}`, "aria-hidden": "true" });
+
+/** A name that may be broken behind the signs that join its words. */
+function named(text) {
+  const words = text.split(/(?<=[-_+=.,/])(?=\w)/);
+  return make("span", {}, ...words.flatMap((word, i) => (i ? [make("wbr"), word] : [word])));
+}
+const runName = (run) => named(overview.runs[run]);
+
+/** The mark of a run in a plot, in its colour and shape. */
+function marker(run, x, y, r, extra = "") {
+  const path = [
+    `M${x - r} ${y}a${r} ${r} 0 1 0 ${2 * r} 0a${r} ${r} 0 1 0 ${-2 * r} 0`,
+    `M${x - r} ${y - r}h${2 * r}v${2 * r}h${-2 * r}z`,
+    `M${x} ${y - 1.35 * r}l${1.35 * r} ${1.35 * r}l${-1.35 * r} ${1.35 * r}l${-1.35 * r} ${-1.35 * r}z`,
+    `M${x} ${y - 1.3 * r}l${1.3 * r} ${2.2 * r}h${-2.6 * r}z`,
+  ][shapeOf(run)];
+  return makeSvg("path", { class: `s${run % COLOURS} ${extra}`, d: path });
+}
 
 /** The line of a legend: colour and dashes of a run. */
 function stroke(run) {
@@ -39,18 +60,7 @@ function stroke(run) {
 }
 
 function legend(box, runs = overview.runs.keys()) {
-  box.replaceChildren(...[...runs].map((run) => make("span", {}, stroke(run), overview.runs[run])));
-}
-
-const recentPages = new Map();
-
-/** Frames, pictures and curves of a sequence, unpacked when asked for; the last three are kept. */
-function sequencePage(number) {
-  const page = recentPages.get(number) ?? JSON.parse(packedPages[number].textContent);
-  recentPages.delete(number);
-  recentPages.set(number, page);
-  if (recentPages.size > 3) recentPages.delete(recentPages.keys().next().value);
-  return page;
+  box.replaceChildren(...[...runs].map((run) => make("span", {}, stroke(run), runName(run))));
 }
 
 function options(select, names, chosen = 0) {

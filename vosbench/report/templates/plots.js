@@ -33,7 +33,7 @@ function plane(width, height, points, measure) {
 function planePoint(point, [cx, cy], measure) {
   const shape = point.run == null
     ? makeSvg("rect", { class: "other-point", x: cx - 3, y: cy - 3, width: 6, height: 6 })
-    : makeSvg("circle", { class: `own-point s${point.run % COLOURS}${point.shared ? " hollow" : ""}`, cx, cy, r: 5 });
+    : marker(point.run, cx, cy, 5, point.shared ? "own-point hollow" : "own-point");
   const value = `${measure} ${percent(point.score)}, ${speed(point.fps)} frames per second`;
   const show = () => {
     const box = shape.getBoundingClientRect();
@@ -105,7 +105,7 @@ function showPlane() {
   let measure = known[0];
   const redraw = drawn($("plane"), (width, height) => plane(width, height, overview.plane[measure], measure));
   chooseMeasure($("plane-measure"), known, (chosen) => { measure = chosen; redraw(); });
-  $("plane-legend").replaceChildren(...overview.runs.map((name, run) => make("span", {}, swatch(run), name)));
+  $("plane-legend").replaceChildren(...overview.runs.map((name, run) => make("span", {}, swatch(run), named(name))));
   if (overview.plane[measure].every((p) => p.run != null)) return;
   const square = makeSvg("rect", { class: "other-point", x: 3, y: 3, width: 6, height: 6 });
   const key = makeSvg("svg", { width: 12, height: 12, "aria-hidden": "true" }, square);

@@ -44,25 +44,45 @@ function heatColour(value, measure) {
   return `rgb(var(--${place < 0.5 ? "low" : "high"}) / calc(${strength.toFixed(3)} * var(--heat)))`;
 }
 
+/** Largest minus smallest of the values that are known; null for fewer than two. */
+function rangeOf(values) {
+  const known = values.filter((value) => value != null);
+  return known.length > 1 ? Math.max(...known) - Math.min(...known) : null;
+}
+
 function heatTable(table) {
+  const several = overview.runs.length > 1;
   const head = make("tr", {}, make("th", { scope: "col" }, "Sequence"));
-  overview.runs.forEach((name, run) => head.append(make("th", { scope: "col" }, swatch(run), name)));
+  overview.runs.forEach((_, run) => head.append(make("th", { scope: "col" }, swatch(run), runName(run))));
+  if (several) head.append(make("th", { scope: "col" }, "best − worst"));
   const body = make("tbody");
   overview.sequences.forEach((name, number) => {
-    const open = make("button", { type: "button", class: "link", click: () => openFrame(number) }, name);
-    const row = make("tr", {}, make("th", { scope: "row", "data-value": name }, open));
+    const open = make("button", { type: "button", class: "link", click: () => openFrame(number) }, named(name));
+    const row = make("tr", { "data-number": number }, make("th", { scope: "row", "data-value": name }, open));
     overview.runs.forEach((_, run) => {
       row.append(make("td", { "data-run": run, click: () => openFrame(number, null, run) }));
     });
+    if (several) row.append(make("td"));
     body.append(row);
   });
-  const foot = make("tr", {}, make("th", { scope: "row" }, "mean"));
+  const foot = make("tr", {}, make("th", { scope: "row" }, "mean over sequences"));
   overview.runs.forEach(() => foot.append(make("td")));
+  if (several) foot.append(make("td"));
   table.append(make("thead", {}, head), body, make("tfoot", {}, foot));
   table.style.setProperty("--runs", overview.runs.length);
   makeSortable(table);
   const rows = [...body.rows];
+  const showMeans = (measure) => {
+    const shown = rows.flatMap((row, number) => (row.hidden ? [] : [overview.heat[measure][number]]));
+    overview.runs.forEach((_, run) => {
+      const column = shown.map((values) => values[run]).filter((v) => v != null);
+      foot.cells[run + 1].textContent = percent(column.length ? column.reduce((a, b) => a + b) / column.length : null);
+    });
+  };
+  let current = "";
+  setUpFilter(rows, () => showMeans(current));
   return (measure) => {
+    current = measure;
     const lowIsGood = measure.endsWith("Decay");
     rows.forEach((row, number) => {
       const values = overview.heat[measure][number];
@@ -75,14 +95,36 @@ function heatTable(table) {
         cell.dataset.value = value ?? "";
         cell.style.background = heatColour(value, measure);
       });
+      if (several) {
+        const range = rangeOf(values);
+        fill(row.cells[overview.runs.length + 1], { "data-value": range ?? "" }, []).textContent = percent(range);
+      }
     });
-    overview.runs.forEach((_, run) => {
-      const column = overview.heat[measure].map((values) => values[run]).filter((v) => v != null);
-      const mean = column.length ? column.reduce((a, b) => a + b) / column.length : null;
-      foot.cells[run + 1].textContent = percent(mean);
-    });
+    showMeans(measure);
     keepSorted(table);
   };
+}
+
+/** Rows by a part of the sequence's name and by a tag; the mean is over what is left. */
+function setUpFilter(rows, changed) {
+  const text = $("filter"), tag = $("tag");
+  const known = [...new Set(overview.tags.flat())];
+  options(tag, ["all", ...known]);
+  tag.parentElement.hidden = known.length < 2;
+  text.parentElement.hidden = rows.length < 2;
+  const apply = () => {
+    const part = text.value.trim().toLowerCase();
+    const wanted = tag.selectedIndex > 0 ? known[tag.selectedIndex - 1] : null;
+    rows.forEach((row, number) => {
+      row.hidden = !overview.sequences[number].toLowerCase().includes(part)
+        || (wanted != null && !overview.tags[number].includes(wanted));
+    });
+    const left = rows.filter((row) => !row.hidden).length;
+    $("filtered").textContent = left < rows.length ? `${left} of ${rows.length} sequences` : "";
+    changed();
+  };
+  text.addEventListener("input", apply);
+  tag.addEventListener("change", apply);
 }
 
 document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
