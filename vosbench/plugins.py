@@ -39,7 +39,7 @@ BUILT_INS = (
     "vosbench.export.builtin",
 )
 
-#: Protocols of all plugins that were loaded in this process: a stored run names its protocol, and
+#: Protocols of the plugins that this process loaded last: a stored run names its protocol, and
 #: whoever scores it finds it by that name (`vosbench.metrics.protocols.find_protocol`).
 PROTOCOLS_OF_PLUGINS: dict[str, ProtocolSpec] = {}
 
@@ -122,6 +122,8 @@ class Plugins:
         for path in self.files:
             info = PluginInfo(path.stem, str(path), _file_version(path))
             self._add(info, lambda p=path: load_file(p))  # type: ignore[misc]
+        PROTOCOLS_OF_PLUGINS.clear()
+        PROTOCOLS_OF_PLUGINS.update(self.protocols)
 
     def tracker(self, name: str) -> TrackerSpec:
         """The tracker called `name`. Raises PluginError listing near names if there is none."""
@@ -187,7 +189,6 @@ class Plugins:
             kinds[kind].update({spec.name: spec for spec in specs})
             if specs:
                 info.provides[kind] = [spec.name for spec in specs]
-        PROTOCOLS_OF_PLUGINS.update({spec.name: spec for spec in new["protocols"]})  # type: ignore[misc]
         self.commands.update(commands)
         if commands:
             info.provides["commands"] = list(commands)

@@ -10,7 +10,6 @@ import pytest
 from click.testing import CliRunner
 
 from vosbench.analysis.ablation import AblationRow, Step, ablation_table, parse_rows
-from vosbench.analysis.published import ablation
 from vosbench.analysis.scored import ScoredRun
 from vosbench.analysis.statistics import clustered_difference, paired_difference
 from vosbench.cli import main
@@ -53,7 +52,9 @@ def test_an_ablation_is_run_once_and_gains_add_up(ablate, tmp_path):
     assert again.stdout == first.stdout
     assert log.stat().st_mtime_ns == before
 
-    shown = ablate("--rows", ABLATION, "--no-run", "--published", "--format", "latex")
+    command = ("eosvos", "ablate")
+    flags = ("--rows", ABLATION, "--no-run", "--published", "--format", "latex")
+    shown = ablate(*flags, command=command)
     assert shown.stdout.count(r"\toprule") == 2
     assert "Lovasz" in shown.stdout
 
@@ -109,11 +110,12 @@ def test_rows_are_written_as_runs_are_named():
 def test_the_published_ablation_stands_beside_its_trackers(ablate):
     """The e-OSVOS plugin's own command knows which tracker is which row of the paper."""
     from vosbench_eosvos.cli import _ablation_rows
+    from vosbench_eosvos.published import SOURCE, ablation
 
     rows = _ablation_rows()
     assert rows[0].tracker == "handcrafted-10"
     steps = [Step(row, row.tracker, None) for row in rows]
-    table = ablation_table(steps, "davis17-val", published=True)
+    table = ablation_table(steps, "davis17-val", published=SOURCE)
     listed = ablation().query("iterations == 10")
     known = table.frame.dropna(subset="Published")
     assert known["Published"].tolist() == pytest.approx((listed["JF"] / 100).tolist())

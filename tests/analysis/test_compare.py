@@ -165,19 +165,32 @@ def test_speed_of_a_shared_machine_is_not_ranked(
 
 def test_published_numbers_follow_the_runs(make_run: MakeRun, results: Path, toys: Dataset) -> None:
     make_run("exact")
-    numbers = published("davis17-val")
+    numbers = published("davis17-val", "all")
+    assert numbers is not None
     table = compare.main_table(scored(results, toys), "toys", numbers)
     assert table.frame.index[0] == "exact"
     assert table.sections == (1,)
     assert table.frame.loc["STM", "J&F"] == pytest.approx(0.817)
     assert pd.isna(table.frame.loc["STM", "J-Recall"])
     rows = {row[0].text: row for row in table.rows()}
-    assert rows["STM"][0].mark == "†"
+    assert rows["STM"][0].mark.startswith(" [")
+    assert any(note.startswith("[1] ") and "NeurIPS 2020" in note for note in table.notes)
     assert rows["exact"][1].bold
     assert not any(row[-1].bold for row in table.rows())
     points = compare.plot_points(table)
     assert not points.set_index("name").loc["exact", "published"]
-    assert points["published"].sum() == numbers.rows["FPS"].notna().sum()  # type: ignore[union-attr]
+    assert points["published"].sum() == numbers.rows["FPS"].notna().sum()
+
+
+def test_published_numbers_alone_where_there_is_no_run(results: Path) -> None:
+    arguments = ("--dataset", "davis17-val", "--published", "recent")
+    result = command(results, *arguments)
+    assert result.exit_code == 0, result.output
+    for name in ("SAM 2.1 large", "Cutie-base", "XMem", "e-OSVOS-50-OnA"):
+        assert name in result.stdout
+    assert "facebookresearch/EdgeTAM" in result.stdout
+    assert "LiVOS" not in result.stdout
+    assert command(results, *arguments[:2], "--published", "none").exit_code == 5
 
 
 def test_published_numbers_need_the_whole_dataset(
@@ -255,10 +268,10 @@ def test_command_prints_every_table_asked_for(
     make_run("shifted", shift=3)
     plot = tmp_path / "plane.svg"
     arguments = ["--dataset", str(toys.root), "--per-sequence", "--against", "exact"]
-    arguments += ["--published", "davis17-val", "--plot", str(plot)]
+    arguments += ["--published-for", "davis17-val", "--plot", str(plot)]
     result = command(results, *arguments)
     assert result.exit_code == 0, result.output
-    for piece in ("toys", "J&F by sequence", "minus that of exact", "e-OSVOS-50-OnA†"):
+    for piece in ("toys", "J&F by sequence", "minus that of exact", "e-OSVOS-50-OnA [1]"):
         assert piece in result.output
     assert "\x1b[" not in result.stdout  # no terminal, no escapes
     assert "shifted" in plot.read_text()
@@ -299,7 +312,8 @@ def test_command_refuses_unless_told_to_mix(
         (["--dataset", "toys"], 5, "there is no run over toys"),
         (["--format", "word"], 4, "no format 'word'"),
         (["--plot", "x.bmp"], 2, "unknown kind of picture"),
-        (["--published", "demo"], 2, "davis17-val"),
+        (["--published", "Nobody"], 2, "there is no such method"),
+        (["--published-for", "demo"], 2, "davis17-val"),
     ],
 )
 def test_bad_input_is_named(results: Path, arguments: list[str], code: int, message: str) -> None:

@@ -30,7 +30,6 @@ LAYERS = (
 PUBLIC = (
     "vosbench",
     "vosbench.analysis.ablation",
-    "vosbench.analysis.published",
     "vosbench.cli.ablate",
     "vosbench.cli.options",
     "vosbench.config",

@@ -18,7 +18,6 @@ from typing import TYPE_CHECKING, cast
 import pandas as pd
 
 from vosbench.analysis.compare import main_table, measure_values
-from vosbench.analysis.published import ablation
 from vosbench.analysis.scored import ScoredRun, score_part, score_run
 from vosbench.analysis.statistics import clustered_difference
 from vosbench.errors import RunError, UsageError, VosbenchError
@@ -35,7 +34,6 @@ if TYPE_CHECKING:
 _SCORE = Column(scale=100, decimals=1)
 _GAIN = Column(scale=100, decimals=1, signed=True)
 _NAN = float("nan")
-_SOURCE = "Meinhardt and Leal-Taixé, NeurIPS 2020, Table 1, over davis17-val"
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,7 +176,7 @@ def look_up(
 
 
 def ablation_table(
-    steps: Sequence[Step], title: str = "", measure: str = "J&F", *, published: bool = False
+    steps: Sequence[Step], title: str = "", measure: str = "J&F", *, published: str = ""
 ) -> Table:
     """One row a step: global score; gain over the row above with its 95 % confidence interval and
     p; FPS. Rows without a complete run have none of these, nor has the row below a gain.
@@ -188,7 +186,7 @@ def ablation_table(
 
     Args:
         measure: J&F, J, F, J-Recall, J-Decay, ...
-        published: add what the rows say was published.
+        published: where the numbers are from that the rows say were published; adds them.
 
     Raises:
         RunError: a run does not have `measure`.
@@ -230,7 +228,7 @@ def ablation_table(
             "Gains differ from those of the global scores, which weigh seen and unseen categories."
         )
     if published:
-        notes.append(f"Published: {_SOURCE}, J&F; not comparable with other datasets.")
+        notes.append(f"Published: {published}, J&F; not comparable with other datasets.")
     scale = dict.fromkeys(("Gain", "95% low", "95% high", "Its gain"), _GAIN)
     return Table(
         title=f"{runs.title}: ablation",
@@ -245,21 +243,6 @@ def ablation_table(
         parentheses=frozenset((places[row], name) for row, name in runs.parentheses),
         marks={(places[row], name): mark for (row, name), mark in runs.marks.items()},
         notes=tuple(notes),
-    )
-
-
-def published_ablation_table() -> Table:
-    """The published ablation of e-OSVOS, for a look."""
-    listed = ablation().set_index("variant")
-    frame = pd.DataFrame(
-        {"Steps": listed["iterations"], "J&F": listed["JF"] / 100, "Gain": listed["gain"] / 100}
-    )
-    frame.index.name = "Published"
-    return Table(
-        title="Published ablation: not comparable with other datasets",
-        frame=frame,
-        columns={"Steps": Column(decimals=0), "J&F": _SCORE, "Gain": _GAIN},
-        notes=(f"{_SOURCE}; without test-time transformations.",),
     )
 
 

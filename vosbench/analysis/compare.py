@@ -29,7 +29,6 @@ FPS = Column(decimals=1, best="max", significant=2)
 
 #: Global scores in the order shown; others, of plugins' metrics, follow.
 _ORDER = ("J&F", "J", "J-Recall", "J-Decay", "F", "J-seen", "F-seen", "J-unseen", "F-unseen")
-_PUBLISHED = "†"
 _PART = "Part"
 _SEEDS = "Seeds"
 _LOW, _HIGH, _SPREAD = _SPREADS = "95% low", "95% high", "±"
@@ -84,20 +83,25 @@ def require_comparable(runs: Sequence[ScoredRun]) -> None:
 def label(runs: Sequence[ScoredRun], dataset: str) -> str:
     """The dataset's name, and how much of it the runs are over: "demo, 3 of 6 sequences"; for runs
     over different parts the name alone (each row of their table says its part)."""
-    if len({frozenset(scored.sequences) for scored in runs}) != 1:
+    if not runs or len({frozenset(scored.sequences) for scored in runs}) != 1:
         return dataset
     return ", ".join(filter(None, (dataset, runs[0].part)))
 
 
 def published_beside(
-    dataset: str, runs: Sequence[ScoredRun]
+    dataset: str, runs: Sequence[ScoredRun], which: str = "recent", *, secondary: bool = False
 ) -> tuple[Published | None, tuple[str, ...]]:
-    """The published numbers that may stand beside `runs`, and a remark where there are none."""
-    numbers = published(dataset)
+    """The published numbers that may stand beside `runs`, and a remark where there are none.
+
+    Args:
+        which, secondary: as in `vosbench.analysis.published.published`.
+    """
+    numbers = published(dataset, which, secondary=secondary)
     if numbers is None:
-        return None, (f"No published numbers for {dataset}; --published NAME shows others, apart.",)
+        remark = "" if which == "none" else f"No published numbers ({which}) for {dataset}."
+        return None, tuple(filter(None, (remark,)))
     counts = {len(scored.sequences) for scored in runs}
-    if counts != {numbers.sequences}:
+    if runs and counts != {numbers.sequences}:
         remark = f"Published numbers left out: they are over all {numbers.sequences} sequences."
         return None, (remark,)
     return numbers, ()
@@ -134,14 +138,14 @@ def main_table(
     sections: tuple[int, ...] = ()
     unranked: set[Place] = set()
     if numbers is not None:
-        theirs = numbers.rows.drop(columns="fine_tuning")
-        frame = pd.concat([own, theirs.dropna(axis="columns", how="all")])
+        theirs = numbers.rows.dropna(axis="columns", how="all")
+        frame = pd.concat([own, theirs]) if len(own) else theirs
         sections = (len(own),) if len(own) else ()
-        positions = range(len(own), len(frame))
-        marks |= {(position, ""): _PUBLISHED for position in positions}
-        unranked = {(position, "FPS") for position in positions}
-        fps = f" FPS {numbers.fps}, on other hardware: not ranked." if numbers.fps else ""
-        remarks.append(f"{_PUBLISHED} Published: {numbers.source}.{fps}")
+        signs = {source: f" [{n}]" for n, source in enumerate(dict.fromkeys(numbers.sources), 1)}
+        marks |= {(len(own) + n, ""): signs[source] for n, source in enumerate(numbers.sources)}
+        unranked = {(position, "FPS") for position in range(len(own), len(frame))}
+        remarks.append("Published, with FPS on other hardware (not ranked):")
+        remarks += [f"{sign.strip()} {source}." for source, sign in signs.items()]
     frame = frame[_ordered(frame)]
     frame.index.name = "Tracker"
     shared = {
@@ -285,7 +289,7 @@ def plot_points(table: Table) -> pd.DataFrame:
             "name": table.frame.index.astype(str),
             "score": table.frame["J&F"].to_numpy() if "J&F" in table.frame else float("nan"),
             "fps": table.frame["FPS"].to_numpy() if "FPS" in table.frame else float("nan"),
-            "published": [table.marks.get((row, "")) == _PUBLISHED for row in places],
+            "published": [table.marks.get((row, ""), "").startswith(" [") for row in places],
             "shared": [(row, "FPS") in table.parentheses for row in places],
         }
     )

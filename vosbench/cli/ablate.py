@@ -28,10 +28,14 @@ from vosbench.errors import RunError, UsageError
 
 if TYPE_CHECKING:
     from vosbench.analysis.ablation import AblationRow, Step
+    from vosbench.export import Table
 
 
 def ablation_command(
-    name: str, help: str, default_rows: Callable[[], Sequence[AblationRow]] | None = None
+    name: str,
+    help: str,
+    default_rows: Callable[[], Sequence[AblationRow]] | None = None,
+    published: tuple[str, Callable[[], Table]] | None = None,
 ) -> click.Command:
     """A command that runs and tabulates an ablation.
 
@@ -39,6 +43,8 @@ def ablation_command(
         name: of the command.
         help: its help text.
         default_rows: gives the rows if `--rows` is not given; without it `--rows` must be given.
+        published: where the numbers are from that the rows say were published, and a table of them
+            for rows that say nothing; adds `--published`.
     """
 
     @click.command(name, help=help)
@@ -51,7 +57,6 @@ def ablation_command(
         + ("." if default_rows is None else ", if others."),
     )  # fmt: skip
     @click.option("--no-run", is_flag=True, help="Only tabulate the runs that are there.")
-    @click.option("--published", is_flag=True, help="Add the published ablation of e-OSVOS.")
     @click.option(
         "--measure", default="J&F", show_default=True, metavar="NAME",
         help="J&F, J, F, J-Recall, J-Decay, ...",
@@ -63,14 +68,14 @@ def ablation_command(
     @plugin_options
     def command(
         rows: str | None,
-        published: bool,
         measure: str,
         mix: bool,
         format_name: str,
         output: Path | None,
+        with_published: bool = False,
         **settings: Any,
     ) -> None:
-        from vosbench.analysis.ablation import ablation_table, parse_rows, published_ablation_table
+        from vosbench.analysis.ablation import ablation_table, parse_rows
 
         exporter = find_exporter(format_name)
         chosen = (
@@ -84,13 +89,17 @@ def ablation_command(
             require_comparable([found for found in scored if found.run.complete])
         aligned = any(row.published for row in chosen)
         if scored:
-            tables = [ablation_table(steps, title, measure, published=published and aligned)]
-            tables += [published_ablation_table()] if published and not aligned else []
+            source, further = published if published and with_published else ("", None)
+            tables = [ablation_table(steps, title, measure, published=source if aligned else "")]
+            tables += [further()] if further and not aligned else []
             write_tables(tables, exporter, output)
         tell((step.name, step.scored, step.error) for step in steps)
         if any(not found.run.complete for found in scored):
             click.get_current_context().exit(RunError.exit_code)
 
+    if published is not None:
+        text = "Add what was published."
+        click.option("--published", "with_published", is_flag=True, help=text)(command)
     return add_running_options(command)
 
 
@@ -159,6 +168,6 @@ ablate = ablation_command(
     \b
     Examples:
       vosbench ablate --dataset demo --rows copy-first,flow+preset=fast,flow
-      vosbench eosvos ablate --dataset davis17-val --published
+      vosbench ablate --dataset davis17-val --rows matching,handcrafted-10,eosvos-10
     """,
 )

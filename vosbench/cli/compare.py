@@ -52,9 +52,15 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option("--intervals", is_flag=True, help="95 % intervals of all scores, not of one only.")
 @click.option("--each-seed", is_flag=True, help="One row a run: do not average over seeds.")
-@click.option("--no-published", is_flag=True, help="Leave published numbers out.")
 @click.option(
-    "--published", "other", type=click.Choice(DATASETS),
+    "--published", default="recent", show_default=True, metavar="all|recent|none|METHOD",
+    help="Published numbers: all, those since 2020, none, or those of methods named so.",
+)  # fmt: skip
+@click.option(
+    "--secondary", is_flag=True, help="Published numbers not checked at their origin, too."
+)
+@click.option(
+    "--published-for", "elsewhere", type=click.Choice(list(DATASETS)), metavar="DATASET",
     help="Add the published numbers for another dataset, apart.",
 )  # fmt: skip
 @click.option("--mix", is_flag=True, help="Compare what is not comparable; footnotes say why.")
@@ -81,8 +87,9 @@ def compare(
     unit: str,
     intervals: bool,
     each_seed: bool,
-    no_published: bool,
-    other: str | None,
+    published: str,
+    secondary: bool,
+    elsewhere: str | None,
     mix: bool,
     plot: Path | None,
     plot_ranks: Path | None,
@@ -93,9 +100,19 @@ def compare(
     Scores are in percent, the best in bold. Runs whose protocol, data or sequences differ, and
     incomplete ones, are refused unless --mix or --common is given.
     """
-    from vosbench.analysis.published import published
+    from vosbench.analysis.published import methods
+    from vosbench.analysis.published import published as published_numbers
     from vosbench.errors import UsageError
+    from vosbench.store import find_runs
 
+    named = published in ("all", "recent", "none") or any(
+        name.lower().startswith(published.lower()) for name in methods()
+    )
+    if not named:
+        raise UsageError(
+            f"--published {published}: there is no such method",
+            f"all, recent, none, or one of: {', '.join(methods())}.",
+        )
     check_plot(plot)
     check_plot(plot_ranks, "--plot-ranks")
     exporter = find_exporter(format_name)
@@ -106,11 +123,16 @@ def compare(
         raise UsageError("a plot shows one dataset", f"Choose --dataset: {', '.join(names)}.")
     tables: list[Table] = []
     for name in names:
+        lonely = published_numbers(name, published, secondary=secondary)
+        if lonely is not None and not (tracker or find_runs(results, name)):
+            tables.append(comparing.main_table([], name, lonely))
+            click.echo(f"there is no run over {name} in {results}", err=True)
+            continue
         runs, _ = score_runs_over(name, tracker, results, data_root, exclude, common=common)
         if not mix:
             comparing.require_comparable(runs)
         short = runs[0].run.record.dataset
-        beside, remark = (None, ()) if no_published else comparing.published_beside(short, runs)
+        beside, remark = comparing.published_beside(short, runs, published, secondary=secondary)
         tables.append(
             comparing.main_table(
                 runs, short, beside, remark, intervals=intervals, each_seed=each_seed
@@ -128,9 +150,10 @@ def compare(
             tables.append(comparing.sequence_table(runs, short, measure))
         if against:
             tables.append(comparing.paired_table(runs, against, short, measure, unit))
-    elsewhere = published(other) if other else None
-    if elsewhere is not None:
-        tables.append(comparing.published_table(elsewhere))
+    if elsewhere:
+        numbers = published_numbers(elsewhere, published, secondary=secondary)
+        if numbers is not None:
+            tables.append(comparing.published_table(numbers))
     write_tables(tables, exporter, output)
 
 

@@ -61,7 +61,7 @@ def stream(material: Material, beside: Beside) -> TemplateStream:
     """The page in pieces. That of a remote material fetches what is looked at from below its own
     address; any other holds everything."""
     runs = material.runs
-    main = main_table(runs, material.name, beside.numbers, beside.notes)
+    main = main_table(runs, material.name, beside.numbers, beside.notes, each_seed=True)
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("vosbench.report", "templates"),
         autoescape=True,

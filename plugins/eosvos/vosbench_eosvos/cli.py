@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vosbench.cli.ablate import ablation_command
+from vosbench_eosvos.published import SOURCE, ablation_table
 from vosbench_eosvos.variants import ABLATION
 
 if TYPE_CHECKING:
@@ -408,7 +409,7 @@ def import_reference(file: Path, name: str | None, out: Path | None) -> None:
 
 def _ablation_rows() -> list[AblationRow]:
     from vosbench.analysis.ablation import parse_rows
-    from vosbench.analysis.published import ablation
+    from vosbench_eosvos.published import ablation
 
     listed = ablation()
     rows = listed[listed["iterations"] == 10]
@@ -425,6 +426,7 @@ eosvos.add_command(
         "The paper's ablation (Table 1, 10 steps): what each idea gains over the one before. "
         f"Rows: {', '.join(ABLATION)}.",
         _ablation_rows,
+        (SOURCE, ablation_table),
     )
 )
 
