@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import MappingProxyType
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,6 +30,27 @@ Scores = NDArray[np.float32]
 Targets = Mapping[int, Mask]
 
 VOID = 255
+
+#: A numpy array, or a torch tensor (numpy's own type knows nothing of those).
+ArrayLike = Any
+
+
+def _array(values: ArrayLike) -> NDArray[Any]:
+    """A tensor as a numpy array; torch itself is not needed for that."""
+    if hasattr(values, "detach"):
+        values = values.detach()
+        if values.is_floating_point():
+            values = values.float()  # numpy has no bfloat16
+        values = values.cpu().numpy()
+    return np.asarray(values)
+
+
+def label_map(targets: Targets, size: tuple[int, int]) -> LabelMap:
+    """Masks as one label map (H, W): objects that come later in `targets` lie over earlier ones."""
+    labels = np.zeros(size, np.uint8)
+    for obj, mask in targets.items():
+        labels[mask] = obj
+    return labels
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +77,8 @@ class Frame:
 class Prediction:
     """A tracker's answer for one frame: labels, or one probability map per object.
 
-    Build it with `from_labels`, `from_probabilities` or `from_logits`.
+    Build it with `from_labels`, `from_probabilities`, `from_logits` or `from_softmax`. They take
+    numpy arrays, and torch tensors of any type, on any device, with gradients or without.
 
     Attributes:
         labels: (H, W) uint8, 0 for background; None if `scores` are given.
@@ -72,10 +94,9 @@ class Prediction:
     variants: Mapping[str, Prediction] = field(default_factory=dict)
 
     @classmethod
-    def from_labels(cls, labels: NDArray[np.integer]) -> Prediction:
+    def from_labels(cls, labels: ArrayLike) -> Prediction:
         """From a label map (H, W) of any integer type with values in 0..254."""
-        if labels.dtype.kind not in "iu":
-            raise ValueError(f"labels must be integers, not {labels.dtype}: they are object ids")
+        labels = _array(labels)
         if labels.dtype.kind not in "iu":
             raise ValueError(f"labels must be integers (object ids), not {labels.dtype}")
         if labels.size and (labels.min() < 0 or labels.max() >= VOID):
@@ -83,17 +104,28 @@ class Prediction:
         return cls(labels=labels.astype(np.uint8, copy=False))
 
     @classmethod
-    def from_probabilities(
-        cls, ids: Sequence[int], probabilities: NDArray[np.floating]
-    ) -> Prediction:
+    def from_probabilities(cls, ids: Sequence[int], probabilities: ArrayLike) -> Prediction:
         """From object probabilities (K, H, W) in [0, 1]; channel k belongs to `ids[k]`."""
-        return cls(ids=tuple(ids), scores=np.asarray(probabilities, dtype=np.float32))
+        return cls(ids=tuple(ids), scores=np.asarray(_array(probabilities), dtype=np.float32))
 
     @classmethod
-    def from_logits(cls, ids: Sequence[int], logits: NDArray[np.floating]) -> Prediction:
+    def from_softmax(cls, ids: Sequence[int], probabilities: ArrayLike) -> Prediction:
+        """From probabilities (K + 1, H, W) that sum to 1, background first; channel k + 1 belongs
+        to `ids[k]`. Each pixel goes to the largest, be it above one half or not.
+
+        Raises:
+            ValueError: there is not one channel more than ids.
+        """
+        maps = _array(probabilities)
+        if len(maps) != len(ids) + 1:
+            raise ValueError(f"{len(ids)} ids need {len(ids) + 1} channels, not {len(maps)}")
+        return cls(labels=np.array((0, *ids), np.uint8)[maps.argmax(axis=0)])
+
+    @classmethod
+    def from_logits(cls, ids: Sequence[int], logits: ArrayLike) -> Prediction:
         """From per-object logits (K, H, W); 0 is probability one half."""
         with np.errstate(over="ignore"):
-            probabilities = 1.0 / (1.0 + np.exp(-np.asarray(logits, dtype=np.float32)))
+            probabilities = 1.0 / (1.0 + np.exp(-np.asarray(_array(logits), dtype=np.float32)))
         return cls.from_probabilities(ids, probabilities)
 
     def label_map(self) -> LabelMap:
@@ -127,6 +159,15 @@ class Video(Protocol):
     def __getitem__(self, index: int) -> Frame: ...
 
 
+class TrackerVideo(Video, Protocol):
+    """What `ctx.video` is: reading from it does not count as the tracker's time."""
+
+    def as_folder(self, folder: Path) -> Path:
+        """Write all frames as `00000.jpg`, `00001.jpg`, ... (quality 100, full chroma) for trackers
+        that read a folder; returns it. Does not count as the tracker's time either."""
+        ...
+
+
 @dataclass(slots=True)
 class Context:
     """What the harness gives a tracker besides frames and targets.
@@ -152,7 +193,7 @@ class Context:
     scratch: Path
     logger: logging.Logger
     sequence: str = ""
-    video: Video | None = None
+    video: TrackerVideo | None = None
     snapshots: Mapping[str, tuple[OptionValue, ...]] = field(default_factory=dict)
     on_file: Callable[[Path, str], None] | None = None
     on_snapshot: Callable[[str], None] | None = None

@@ -21,6 +21,7 @@ LAYERS = (
     ("evaluation", "export", "importing", "overlay", "pack", "running"),
     ("metrics", "store", "tracking"),
     ("datasets", "plugins"),
+    ("adapt",),
     ("config", "hookspecs", "types"),
     ("specs",),
     ("durable", "errors", "parsing", "processes"),
@@ -29,6 +30,7 @@ LAYERS = (
 #: What a plugin may import; `docs/hooks.md` lists the same.
 PUBLIC = (
     "vosbench",
+    "vosbench.adapt",
     "vosbench.analysis.ablation",
     "vosbench.cli.ablate",
     "vosbench.cli.options",

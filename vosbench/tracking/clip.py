@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vosbench.errors import DatasetError
+from vosbench.tracking.timing import Stopwatch
 from vosbench.types import Frame, Targets, Video
 
 if TYPE_CHECKING:
@@ -118,3 +119,29 @@ def prefetched(video: Video, start: int) -> Iterator[Iterator[Frame]]:
     finally:
         stopped.set()
         reader.join()
+
+
+@dataclass(frozen=True, slots=True)
+class UnclockedVideo:
+    """All frames of a clip, as a tracker may read them: reading stops its clock."""
+
+    video: Video
+    watch: Stopwatch
+
+    def __len__(self) -> int:
+        return len(self.video)
+
+    def __getitem__(self, index: int) -> Frame:
+        with self.watch.paused():
+            return self.video[index]
+
+    def as_folder(self, folder: Path) -> Path:
+        """See `vosbench.types.TrackerVideo`."""
+        from PIL import Image
+
+        with self.watch.paused():
+            folder.mkdir(parents=True, exist_ok=True)
+            for index in range(len(self.video)):
+                image = Image.fromarray(self.video[index].image)
+                image.save(folder / f"{index:05d}.jpg", quality=100, subsampling=0)
+        return folder

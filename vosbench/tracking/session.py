@@ -21,7 +21,7 @@ from vosbench.hookspecs import PROJECT, SessionHooks, hookimpl
 from vosbench.plugins import has_hooks
 from vosbench.specs import Capabilities, TrackerSpec, resolve_factory
 from vosbench.tracking.canvas import Canvas
-from vosbench.tracking.clip import Clip, prefetched
+from vosbench.tracking.clip import Clip, UnclockedVideo, prefetched
 from vosbench.tracking.isolation import guarded
 from vosbench.tracking.timing import Stopwatch, Timings
 from vosbench.tracking.validation import InvalidPrediction, check_prediction
@@ -113,7 +113,6 @@ class Session:
             DatasetError: a frame cannot be read or a given mask does not fit its frame.
         """
         ctx.sequence = clip.name
-        ctx.video = clip.video if self._capabilities.access == "video" else None
         on_call = on_call or (lambda *_: None)
         groups = self._groups(clip)
         timings = Timings()
@@ -209,6 +208,8 @@ class Session:
         ("" is the prediction itself)."""
         start = min(given)
         watch = Stopwatch(ctx.device)
+        whole = self._capabilities.access == "video"
+        ctx.video = UnclockedVideo(clip.video, watch) if whole else None
         variants = _variant_names(ctx)
         known: set[int] = set()
         with prefetched(clip.video, start) as frames, self._closing(clip, ctx, on_call):

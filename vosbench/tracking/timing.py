@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -55,21 +56,39 @@ class Stopwatch:
     def __init__(self, device: str) -> None:
         self._device = device
         self._started = 0.0
+        self._paused = 0.0
+        self._thread = 0
         self.seconds = 0.0
 
     def time(self, call: Callable[[], _Result]) -> _Result:
         """The result of `call()`; its duration is in `seconds` afterwards."""
         self._synchronise()
+        self._thread = threading.get_ident()
+        self._paused = 0.0
         self._started = time.perf_counter()
         result = call()
-        self._synchronise()
-        self.seconds = time.perf_counter() - self._started
+        self.seconds = self.elapsed()
+        self._thread = 0
         return result
 
     def elapsed(self) -> float:
         """Seconds since the call that is being timed began."""
         self._synchronise()
-        return time.perf_counter() - self._started
+        return time.perf_counter() - self._started - self._paused
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """What happens inside does not count, unless another thread than the timed call's does it:
+        then nobody waits for it. Work that is queued on the device counts."""
+        if self._thread != threading.get_ident():
+            yield
+            return
+        self._synchronise()
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._paused += time.perf_counter() - began
 
     def _synchronise(self) -> None:
         torch = cuda_torch(self._device)

@@ -35,6 +35,7 @@ from vosbench.running.executors.protocol import (
 from vosbench.specs import Capabilities, Option, TrackerSpec
 from vosbench.store import SequenceRecord
 from vosbench.tracking.clip import given_masks
+from vosbench.types import label_map
 
 _BOOTSTRAP = """
 import sys
@@ -204,7 +205,10 @@ class WorkerProcess:
             "variants": list(job.masks),
             "remote": self._remote,
         }
-        arrays = [_label_map(targets) for targets in given.values()]
+        sizes = (next(iter(targets.values())).shape for targets in given.values())
+        arrays = [
+            label_map(targets, size) for targets, size in zip(given.values(), sizes, strict=True)
+        ]
         try:
             self._stage = "start"
             self._expect_within()
@@ -454,10 +458,3 @@ def how_it_ended(code: int) -> str:
         name = f"signal {-code}"
     why = " (systems do that when memory runs out)" if name == "SIGKILL" else ""
     return f"the process was killed by {name}{why}"
-
-
-def _label_map(targets: Mapping[int, NDArray[np.bool_]]) -> NDArray[np.uint8]:
-    labels = np.zeros(next(iter(targets.values())).shape, np.uint8)
-    for obj, mask in targets.items():
-        labels[mask] = obj
-    return labels
