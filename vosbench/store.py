@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import glob
 import json
 import logging
 import math
@@ -412,7 +413,7 @@ def find_runs(results: Path, dataset: str | None = None) -> list[Run]:
     """All runs under `results`, of one dataset or of all, by dataset and name. Those that cannot
     be read are left out with a warning."""
     runs = []
-    for path in sorted(results.glob(f"{dataset or '*'}/*/run.json")):
+    for path in sorted(results.glob(f"{glob.escape(dataset) if dataset else '*'}/*/run.json")):
         try:
             runs.append(Run.open(path.parent))
         except RunError as error:

@@ -229,7 +229,8 @@ def _progress(frames: int) -> Iterator[Progress]:
     from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn(compact=True))
+    description = TextColumn("{task.description}", markup=False)  # names may hold brackets
+    columns = (description, BarColumn(), TimeRemainingColumn(compact=True))
     with Progress(
         *columns, console=console, transient=True, disable=not console.is_terminal
     ) as bars:

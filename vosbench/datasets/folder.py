@@ -134,6 +134,11 @@ def _doubts(sequences: Sequence[VideoSequence]) -> list[str]:
             f"255 is void and no object, in {some([s.name for s in void])} "
             f"(first in {void[0].meta['void']})"
         )
+    if second := [s.name for s in sequences if len(s) > 1 and min(s.annotations) == 1]:
+        doubts.append(
+            f"the first mask is of the second frame, in {some(second)}: are masks counted from "
+            "another number than frames?"
+        )
     doubts += [
         f"{s.name} has {len(s.objects)} objects: are its masks label maps?"
         for s in sequences

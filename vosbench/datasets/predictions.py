@@ -63,6 +63,11 @@ def open_predictions(
     Raises:
         DatasetError: what is there does not fit the sequence.
     """
+    if masks.is_file() and masks.suffix.lower() != ".json":
+        raise DatasetError(
+            f"{masks} is neither a folder nor a .json file of masks",
+            "Unpack an archive first, and give the folder that holds the sequences.",
+        )
     if masks.is_file():
         from vosbench.datasets.rle import open_rle
 

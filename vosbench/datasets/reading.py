@@ -8,6 +8,7 @@ Every function names the file in its error.
 from __future__ import annotations
 
 import io
+import re
 import stat
 from pathlib import Path
 
@@ -44,6 +45,10 @@ _PNG_COLOURS = (b"\x02", b"\x04", b"\x06")  # RGB, grey with opacity, RGBA
 _JPEG_START = b"\xff\xd8"
 _JPEG_SCAN = b"\xff\xda"
 _JPEG_END = b"\xff\xd9"
+_FOUR_COLOURS = frozenset({"CMYK", "YCCK"})
+#: What cameras write between the last pixel and the end; more is a sign of damage.
+_PADDING = re.compile(r"Corrupt JPEG data: (\d+) extraneous bytes before marker 0xd9")
+_HARMLESS = 64
 _EXIF_WITHIN = 1 << 17  # bytes: the segment comes first and holds 64 KiB at most
 _TURNS = {
     2: "mirrored", 3: "turned by 180 degrees", 4: "upside down", 5: "mirrored and turned",
@@ -78,13 +83,22 @@ def _decode_jpeg(data: bytes, path: Path) -> Image | None:
     if simplejpeg is None:
         return None
     try:
-        image: Image = simplejpeg.decode_jpeg(data, "RGB", fastdct=False, fastupsample=False)
-    except ValueError as error:
-        if "colorspace" in str(error).lower():  # four colours
+        if simplejpeg.decode_jpeg_header(data)[2] in _FOUR_COLOURS:
             return None
+        return _decode(data, strict=True)
+    except ValueError as error:
+        padding = _PADDING.fullmatch(str(error))
+        if padding and int(padding.group(1)) <= _HARMLESS:
+            return _decode(data, strict=False)
         raise DatasetError(
             f"{path} is damaged: {error}", "Copy or extract this frame again."
         ) from None
+
+
+def _decode(data: bytes, *, strict: bool) -> Image:
+    image: Image = simplejpeg.decode_jpeg(
+        data, "RGB", fastdct=False, fastupsample=False, strict=strict
+    )
     return image
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from glob import escape
 from pathlib import Path
 from typing import TypeAlias
 
@@ -148,9 +149,11 @@ class _Scorer:
             return False
         if self.masks is None:
             what = "no folder" if self.root.is_dir() else "no mask of it in"
-            self.result.problems.append(
-                f"{self.video.name}: there is {what} {self.folder} ({len(frames)} frames expected)"
-            )
+            text = f"there is {what} {self.folder} ({len(frames)} frames expected)"
+            inside = [path.parent for path in self.root.glob(f"*/{escape(self.video.name)}")]
+            if inside:
+                text += f"; {inside[0]} holds one"
+            self.result.problems.append(f"{self.video.name}: {text}")
             return False
         self.looked_at = frames[len(frames) // 2]
         return True
@@ -289,6 +292,8 @@ class _Scorer:
             text = f"{name}: {_list(frames)} with object id {largest}, where ids end at {known}"
             if largest == VOID:
                 text += " (masks of 0 and 255 belong to the protocol davis2016)"
+            elif largest in self.video.objects:
+                text += " (it appears late: --protocol objects scores such objects)"
             (result.problems if self.rules.strict_ids else result.warnings).append(text)
         if result.problems:
             return result
@@ -313,6 +318,8 @@ class _Scorer:
         """What is odd about an object's scores, or nothing."""
         who = f"{self.video.name}: object {scores.object}"
         there = [j for j, a in zip(scores.values["J"], scores.annotated, strict=True) if a]
+        if not there and not any(scores.predicted) and scores.object not in self.video.objects:
+            return f"{who} occurs in no mask at all, and counts as right under {self.rules.name}"
         if not there or max(there) > _TOUCHING:
             return ""
         if not any(scores.predicted):

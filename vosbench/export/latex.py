@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from vosbench.export import Cell, Table
 
 _SPECIAL = {
+    "[": "{[}",  # after a row's end it would begin an argument, and a star would be one
+    "*": "{*}",
     "\\": r"\textbackslash{}",
     "{": r"\{",
     "}": r"\}",

@@ -110,7 +110,9 @@ class RunState:
         for key in ("tracker", "options", "seed", "protocol"):
             before, now = getattr(old, key), getattr(self.run.record, key)
             if before != now:
-                self.refuse(f"it was made with {key} {before!r}, this is {now!r}")
+                way = f"; `vosbench evaluate --protocol {now}` scores it by that"
+                more = way if key == "protocol" else ""
+                self.refuse(f"it was made with {key} {before!r}, this is {now!r}{more}")
 
     def discard(self) -> None:
         """Remove what was there if that was asked for. Waits until the tracker is loaded, so that

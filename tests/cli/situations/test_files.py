@@ -102,3 +102,17 @@ def test_a_jpeg_damaged_in_the_middle_is_refused(tmp_path: Path, vosbench, damag
     result = vosbench("datasets", "verify", "data")
     assert result.exit_code == 3
     assert "data/JPEGImages/480p/a/00002.jpg is damaged" in result.output
+
+
+@pytest.mark.parametrize("kind", ["padded", "trailing", "four colours", "progressive", "grey"])
+def test_jpegs_that_are_odd_and_whole_are_read(tmp_path: Path, vosbench, kind: str) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    for frame in sorted((tmp_path / "data/JPEGImages/480p/a").iterdir()):
+        image = Image.open(frame).convert({"four colours": "CMYK", "grey": "L"}.get(kind, "RGB"))
+        image.save(frame, progressive=kind == "progressive")
+        data = frame.read_bytes()
+        if kind == "padded":
+            data = data[:-2] + bytes(16) + data[-2:]
+        frame.write_bytes(data + (b"written by a camera" if kind == "trailing" else b""))
+    result = vosbench("datasets", "verify", "data")
+    assert result.exit_code == 0, result.output

@@ -121,3 +121,12 @@ def test_only_the_first_masks_are_there(tmp_path: Path, vosbench) -> None:
     assert result.exit_code == 6
     assert "only the first mask of each object" in result.output
     assert "server" not in result.output
+
+
+def test_brackets_in_names_are_no_markup(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "[bold]", "[b]", [squares(1)] * FRAMES)
+    result = vosbench("run", "--tracker", "copy-first", "--dataset", "[bold]")
+    assert result.exit_code == 0, result.output
+    assert "[bold]" in result.stdout.splitlines()[0]
+    latex = vosbench("compare", "--dataset", "[bold]", "--per-sequence", "--format", "latex").stdout
+    assert "{[}b]" in latex

@@ -87,3 +87,21 @@ def test_two_images_of_one_frame_are_refused(tmp_path: Path, vosbench) -> None:
     result = vosbench("datasets", "verify", "data")
     assert result.exit_code == 3
     assert "two images of one frame: 0.jpg, 00000.jpg" in result.output
+
+
+def test_a_first_mask_of_the_second_frame_is_doubted(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", {1: squares(1)})
+    result = vosbench("datasets", "verify", "data")
+    assert "the first mask is of the second frame, in a" in result.output
+
+
+def test_masks_one_folder_further_down_are_pointed_to(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    write_masks(tmp_path / "masks/Annotations/a", [squares(1)] * FRAMES)
+    result = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
+    assert result.exit_code == 6
+    assert "masks/Annotations holds one" in result.output
+    (tmp_path / "masks.zip").write_bytes(b"PK")
+    result = vosbench("evaluate", "--masks", "masks.zip", "--dataset", "data")
+    assert result.exit_code == 6
+    assert "masks.zip is neither a folder nor a .json file" in result.output

@@ -99,3 +99,19 @@ def test_ids_that_no_object_has_are_doubted(tmp_path: Path, vosbench) -> None:
     write_masks(tmp_path / "masks/a", [squares(38, 75)] * FRAMES)
     result = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
     assert "shows ids that no object has: 38, 75, not 1, 200" in result.output
+
+
+def test_absent_ids_that_davis_counts_are_doubted(tmp_path: Path, scores) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(3)] * FRAMES)
+    write_masks(tmp_path / "masks/a", [squares(3, shift=2)] * FRAMES)
+    warnings = scores("masks", "data", "--protocol", "davis2017")["warnings"]
+    assert "a: object 1 occurs in no mask at all, and counts as right under davis2017" in warnings
+    assert not [text for text in warnings if "object 3" in text]
+
+
+def test_late_objects_under_a_protocol_without_them_show_the_way(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * 3 + [squares(1, 3)] * 3)
+    command = ("evaluate", "--masks", "data/Annotations/480p", "--dataset", "data")
+    result = vosbench(*command, "--protocol", "davis2017")
+    assert result.exit_code == 6
+    assert "--protocol objects" in result.output
