@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
-from vosbench.datasets.reading import davis_palette
 from vosbench.errors import VosbenchError
 from vosbench.types import VOID, Image, LabelMap
 
@@ -23,7 +22,10 @@ MISSED = (0, 114, 178)
 FALSE = (230, 159, 0)
 CONFUSED = (204, 121, 167)
 HIT = (255, 255, 255)
+ONLY_A = (86, 180, 233)
+ONLY_B = FALSE
 LEGEND = (("missed", MISSED), ("false", FALSE), ("wrong object", CONFUSED), ("right", HIT))
+DIFFERENCE_LEGEND = (("only A right", ONLY_A), ("only B right", ONLY_B), ("both wrong", CONFUSED))
 
 #: Colours of objects 1, 2, ...: bright on light and dark ground, told apart by readers of all
 #: colour visions; from the ninth on they repeat.
@@ -34,22 +36,58 @@ OBJECT_COLOURS = (
 
 _BACKGROUND = (24, 24, 24)
 _INK = (236, 236, 236)
+_CODECS = {".mp4": "mp4v", ".webm": "VP80"}
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 
 
 def blend(image: Image, labels: LabelMap, alpha: float = 0.5) -> Image:
-    """`image` with every object tinted in its colour of the DAVIS palette, and a bright line of
-    that colour along the inside of its contour; void is left alone."""
+    """`image` with every object tinted in its colour and a bright line of that colour along the
+    inside of its contour, with a dark rim outside; void is left alone. With `alpha` 0 contours
+    alone are drawn."""
     picture = image.copy()
     objects = (labels > 0) & (labels != VOID)
-    palette = davis_palette().astype(np.float64)
-    tint = palette[labels]
-    mixed = (1 - alpha) * image[objects] + alpha * tint[objects]
+    colours = _colours()[labels]
+    mixed = (1 - alpha) * image[objects] + alpha * colours[objects]
     picture[objects] = np.rint(mixed).astype(np.uint8)
-    lines = objects & edges(labels, _thickness(image))
-    bright = palette * (255 / np.maximum(palette.max(axis=1, keepdims=True), 1))
-    picture[lines] = np.rint(bright[labels[lines]]).astype(np.uint8)
+    thickness = _thickness(image)
+    picture[~objects & (labels != VOID) & edges(objects.view(np.uint8), thickness)] //= 4
+    lines = objects & edges(labels, thickness + 1)
+    picture[lines] = colours[lines].astype(np.uint8)
     return picture
+
+
+def difference_map(
+    image: Image, annotation: LabelMap | None, first: LabelMap, second: LabelMap
+) -> Image:
+    """The frame in dim grey, coloured where only the first of two predictions is right, only the
+    second, or where both are wrong. Void pixels are not judged. Without an annotation: where only
+    one of them marks an object, or each another one."""
+    picture = _dimmed(image)
+    if annotation is None:
+        only_first = (first > 0) & (second == 0)
+        only_second = (second > 0) & (first == 0)
+        neither = (first != second) & ~only_first & ~only_second
+    else:
+        judged = annotation != VOID
+        right, other = first == annotation, second == annotation
+        only_first, only_second = judged & right & ~other, judged & other & ~right
+        neither = judged & ~right & ~other
+    for where, colour in ((only_first, ONLY_A), (only_second, ONLY_B), (neither, CONFUSED)):
+        picture[where] = np.rint(0.2 * picture[where] + 0.8 * np.array(colour)).astype(np.uint8)
+    return picture
+
+
+def grid(pictures: Sequence[Image], columns: int = 0) -> Image:
+    """Pictures of one size beside each other and below.
+
+    Args:
+        columns: 0 for as many as make the grid about as wide as it is tall, in pictures.
+    """
+    columns = columns or int(np.ceil(np.sqrt(len(pictures))))
+    blank = np.full_like(pictures[0], _BACKGROUND[0])
+    filled = [*pictures, *[blank] * (-len(pictures) % columns)]
+    rows = [np.hstack(filled[i : i + columns]) for i in range(0, len(filled), columns)]
+    return np.vstack(rows)
 
 
 def draw_contours(picture: Image, labels: LabelMap) -> Image:
@@ -76,8 +114,7 @@ def error_map(image: Image, annotation: LabelMap, prediction: LabelMap) -> Image
     """The frame in dim grey with every wrong pixel coloured: object missed, object where there is
     none, one object taken for another; right object pixels are lightened. Void pixels of the
     annotation are not judged."""
-    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
-    picture = np.repeat((0.45 * grey).astype(np.uint8)[:, :, None], 3, axis=2)
+    picture = _dimmed(image)
     judged = annotation != VOID
     truth, answer = (annotation > 0) & judged, (prediction > 0) & judged
     kinds = (
@@ -160,7 +197,8 @@ def write_gif(path: Path, pictures: Iterable[Image], fps: float) -> None:
 
 
 def write_video(path: Path, pictures: Iterable[Image], fps: float) -> int:
-    """Write an MP4 (MPEG-4 part 2) and read it back; returns the number of frames.
+    """Write a film and read it back; returns the number of frames. The suffix says what it is:
+    ".mp4" (MPEG-4 part 2) or ".webm" (VP8, which browsers play).
 
     Odd sizes lose their last row or column, as the codec needs even ones.
 
@@ -173,7 +211,7 @@ def write_video(path: Path, pictures: Iterable[Image], fps: float) -> int:
     for picture in pictures:
         height, width = (side - side % 2 for side in picture.shape[:2])
         if writer is None:
-            code = cv2.VideoWriter.fourcc(*"mp4v")
+            code = cv2.VideoWriter.fourcc(*_CODECS[path.suffix])
             writer = cv2.VideoWriter(str(part), code, fps, (width, height))
         writer.write(cv2.cvtColor(picture[:height, :width], cv2.COLOR_RGB2BGR))
         count += 1
@@ -184,7 +222,7 @@ def write_video(path: Path, pictures: Iterable[Image], fps: float) -> int:
         part.unlink(missing_ok=True)
         raise VosbenchError(
             f"{path}: of {count} frames written, {played} play back",
-            "This OpenCV cannot write MP4; use --format gif or png.",
+            f"This OpenCV cannot write {path.suffix[1:].upper()}; use --format gif or png.",
         )
     part.replace(path)
     return count
@@ -198,6 +236,16 @@ def count_frames(path: Path) -> int:
         count += 1
     reader.release()
     return count
+
+
+def _dimmed(image: Image) -> Image:
+    grey = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY)
+    return np.repeat((0.45 * grey).astype(np.uint8)[:, :, None], 3, axis=2)
+
+
+def _colours() -> NDArray[np.float64]:
+    """RGB of every label (256, 3)."""
+    return np.array([OBJECT_COLOURS[(i - 1) % len(OBJECT_COLOURS)] for i in range(256)], float)
 
 
 def _part(path: Path) -> Path:

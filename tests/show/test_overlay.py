@@ -9,7 +9,6 @@ import pytest
 from PIL import Image
 
 from vosbench import overlay
-from vosbench.datasets.reading import davis_palette
 
 SIZE = (60, 80)
 
@@ -22,15 +21,44 @@ def scene() -> tuple[np.ndarray, np.ndarray]:
     return image, labels
 
 
-def test_blend_tints_objects_and_nothing_else() -> None:
+def test_blend_tints_objects_and_draws_a_line_with_a_dark_rim() -> None:
     image, labels = scene()
     picture = overlay.blend(image, labels, alpha=0.5)
-    colour = davis_palette()[2]
+    colour = np.array(overlay.OBJECT_COLOURS[1])
     np.testing.assert_array_equal(picture[25, 25], np.rint(50 + colour / 2).astype(np.uint8))
-    np.testing.assert_array_equal(picture[10, 20], (0, 255, 0))
-    np.testing.assert_array_equal(picture[labels == 0], image[labels == 0])
-    np.testing.assert_array_equal(picture[labels == 255], image[labels == 255])
+    np.testing.assert_array_equal(picture[10, 20], colour)
+    np.testing.assert_array_equal(picture[9, 20], (25, 25, 25))
+    far = np.ones(SIZE, bool)
+    far[8:42, 8:42] = False
+    np.testing.assert_array_equal(picture[far], image[far])
     assert image.max() == 100
+    lines = overlay.blend(image, labels, alpha=0)
+    np.testing.assert_array_equal(lines[25, 25], image[25, 25])
+    np.testing.assert_array_equal(lines[10, 20], colour)
+
+
+def test_difference_map_says_who_is_right() -> None:
+    image, _ = scene()
+    truth, first, second = (np.zeros(SIZE, np.uint8) for _ in range(3))
+    truth[0:30], first[0:10], second[10:20] = 1, 1, 1
+    first[40:45] = second[40:45] = 1
+    truth[50:], first[50:] = 255, 1
+    picture = overlay.difference_map(image, truth, first, second).astype(int)
+    for row, colour in ((5, overlay.ONLY_A), (15, overlay.ONLY_B), (25, overlay.CONFUSED)):
+        np.testing.assert_allclose(picture[row, 5], 0.8 * np.array(colour) + 0.2 * 45, atol=1)
+    np.testing.assert_array_equal(picture[42, 5], picture[25, 5])
+    assert np.ptp(picture[35, 5]) == 0 and np.ptp(picture[55, 5]) == 0
+    blind = overlay.difference_map(image, None, first, second)
+    assert np.ptp(blind[42, 5].astype(int)) == 0 and np.ptp(blind[5, 5].astype(int)) > 0
+
+
+def test_object_colours_differ_for_colour_blind_eyes() -> None:
+    """Deuteranopia after Viénot and others (1999), in linear RGB."""
+    colours = np.array(overlay.OBJECT_COLOURS) / 255
+    seen = colours**2.2 @ np.array([[0.292, 0.708, 0], [0.292, 0.708, 0], [-0.022, 0.022, 1]]).T
+    seen = 255 * np.clip(seen, 0, 1) ** (1 / 2.2)
+    apart = np.linalg.norm(seen[:, None] - seen[None], axis=2) + 999 * np.eye(len(seen))
+    assert apart.min() > 20
 
 
 def test_error_map_colours_every_kind_of_error() -> None:
@@ -77,14 +105,14 @@ def test_caption_is_drawn_above_and_fits() -> None:
     assert picture[: -SIZE[0]].max() > 100
 
 
-@pytest.mark.parametrize("size", [(60, 80), (61, 81)])
-def test_film_plays_back_whole(tmp_path: Path, size: tuple[int, int]) -> None:
+@pytest.mark.parametrize(("size", "kind"), [((60, 80), "mp4"), ((61, 81), "webm")])
+def test_film_plays_back_whole(tmp_path: Path, size: tuple[int, int], kind: str) -> None:
     rng = np.random.default_rng(0)
     pictures = [rng.integers(0, 255, (*size, 3)).astype(np.uint8) for _ in range(7)]
-    path = tmp_path / "deep" / "film.mp4"
+    path = tmp_path / "deep" / f"film.{kind}"
     assert overlay.write_video(path, pictures, fps=10) == 7
     assert overlay.count_frames(path) == 7
-    assert [p.name for p in path.parent.iterdir()] == ["film.mp4"]
+    assert [p.name for p in path.parent.iterdir()] == [f"film.{kind}"]
 
 
 def test_animation_has_every_frame(tmp_path: Path) -> None:

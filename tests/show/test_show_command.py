@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -77,6 +78,29 @@ def test_folder_that_holds_no_sequence_is_refused(davis_root: Path, tmp_path: Pa
 
 
 def test_run_must_be_named_in_one_way(davis_root: Path, masks: Path) -> None:
-    result = show(davis_root, masks, "--tracker", "flow")
+    result = CliRunner().invoke(main, ["show", "--masks", str(masks)])
     assert result.exit_code == 2
     assert "--tracker or --masks" in result.output
+
+
+def test_two_side_by_side_as_a_film(davis_root: Path, masks: Path) -> None:
+    other = masks.parent / "other"
+    for path in sorted((masks / "bear").iterdir())[:20]:
+        labels = np.roll(np.asarray(Image.open(path)), 40, axis=1).astype(np.uint8)
+        write_labels(other / "bear" / path.name, labels)
+    result = show(davis_root, masks, "--masks", str(other), "--format", "webm", "--frames", "5")
+    assert result.exit_code == 0, result.output
+    film = Path(result.output.strip())
+    assert overlay.count_frames(film) == 5
+    import cv2
+
+    assert cv2.VideoCapture(str(film)).get(cv2.CAP_PROP_FRAME_WIDTH) == 2 * 854
+    result = show(davis_root, masks, "--masks", str(other), "--what", "difference", "--json")
+    assert result.exit_code == 0, result.output
+    (sheet,) = json.loads(result.stdout)
+    assert Path(sheet).is_file()
+
+
+def test_a_difference_needs_two(davis_root: Path, masks: Path) -> None:
+    result = show(davis_root, masks, "--what", "difference")
+    assert result.exit_code == 2 and "needs two runs" in result.output

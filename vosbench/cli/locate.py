@@ -102,6 +102,11 @@ class Source:
     title: str
     run: Run | None = None
 
+    @property
+    def name(self) -> str:
+        """The run's, or that of the folder of masks."""
+        return self.run.name if self.run else self.masks.name
+
 
 def locate(
     run: Path | None,
