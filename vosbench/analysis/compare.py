@@ -129,7 +129,12 @@ def main_table(
         each_seed: one row for each run.
     """
     groups = by_seed(runs, apart=each_seed)
-    rows = [group.scores() | {"FPS": _mean_fps(group)} for group in groups]
+    further = known_columns(runs)
+    rows = [
+        {name: value for name, value in group.scores().items() if name not in further}
+        | {"FPS": _mean_fps(group)}
+        for group in groups
+    ]
     firsts = [group.runs[0] for group in groups]
     own = pd.DataFrame(rows, index=[group.name for group in groups]).assign(**_parts(firsts))
     remarks, marks = _run_notes(runs, groups)
@@ -156,7 +161,7 @@ def main_table(
     return Table(
         title=label(runs, dataset),
         frame=frame,
-        columns=_columns(frame, known_columns(runs)),
+        columns=_columns(frame),
         sections=sections,
         parentheses=frozenset(shared),
         unranked=frozenset(unranked),
@@ -181,6 +186,38 @@ def _with_spread(
             own = own.assign(**{title: [group.deviation(name) for group in groups]})
         own = own.assign(**{_SEEDS: [len(group.runs) for group in groups]})
     return own
+
+
+def measure_tables(
+    runs: Sequence[ScoredRun], dataset: str, *, intervals: bool = False, each_seed: bool = False
+) -> list[Table]:
+    """What the runs' sequence metrics found, a few columns a table; none without such metrics.
+
+    Args:
+        intervals, each_seed: as in `main_table`.
+    """
+    groups, known = by_seed(runs, apart=each_seed), known_columns(runs)
+    own = pd.DataFrame([g.scores() for g in groups], index=[group.name for group in groups])
+    own = own.reindex(columns=list(known)).astype(float)
+    own.index.name = "Tracker"
+    tables = []
+    width = 3 if intervals else 6
+    for start in range(0, len(known), width):
+        part = own.iloc[:, start : start + width]
+        part = _with_spread(part, groups, intervals=True) if intervals else part
+        tables.append(
+            Table(
+                title=f"{label(runs, dataset)}: further measures",
+                frame=part[_ordered(part)],
+                columns=_columns(part, known),
+                notes=tuple(
+                    f"{name}: {known[name].summary}"
+                    + ("; lower is better." if known[name].better == "lower" else ".")
+                    for name in own.columns[start : start + width]
+                ),
+            )
+        )
+    return tables
 
 
 def published_table(numbers: Published) -> Table:

@@ -133,19 +133,19 @@ def compare(
             comparing.require_comparable(runs)
         short = runs[0].run.record.dataset
         beside, remark = comparing.published_beside(short, runs, published, secondary=secondary)
-        tables.append(
-            comparing.main_table(
-                runs, short, beside, remark, intervals=intervals, each_seed=each_seed
-            )
+        main = comparing.main_table(
+            runs, short, beside, remark, intervals=intervals, each_seed=each_seed
         )
+        tables.append(main)
+        tables += comparing.measure_tables(runs, short, intervals=intervals, each_seed=each_seed)
         if plot is not None:
             from vosbench.export import plots
 
-            figure = plots.plane_plot(comparing.plot_points(tables[-1]), title=tables[-1].title)
+            figure = plots.plane_plot(comparing.plot_points(main), title=main.title)
             plots.save(figure, plot)
             click.echo(f"plot: {plot}", err=True)
         if plot_ranks is not None:
-            _draw_ranks(plot_ranks, runs, measure, tables[-1].title)
+            _draw_ranks(plot_ranks, runs, measure, main.title)
         if per_sequence:
             tables.append(comparing.sequence_table(runs, short, measure))
         if against:

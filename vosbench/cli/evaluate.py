@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -247,9 +248,20 @@ def _print(targets: Sequence[_Target], per_sequence: bool) -> None:
         console = Console(width=200)
     scored = [(t.title, t.evaluation) for t in targets if t.evaluation is not None]
     for (dataset, protocol), group in _by_protocol(scored).items():
+        further = [c.name for _, evaluation in group for c in evaluation.columns]
         rows = {title: evaluation.global_scores for title, evaluation in group}
+        plain = {
+            title: {name: v for name, v in scores.items() if name not in further}
+            for title, scores in rows.items()
+        }
         click.echo(f"{dataset}, protocol {protocol}")
-        console.print(_table(rows))
+        console.print(_table(plain))
+        if further:
+            turned = {
+                name: {title: scores.get(name, math.nan) for title, scores in rows.items()}
+                for name in dict.fromkeys(further)
+            }
+            console.print(_table(turned))
     if per_sequence:
         for title, evaluation in scored:
             rows = {str(name): dict(row) for name, row in evaluation.sequences.iterrows()}
@@ -273,8 +285,6 @@ def _by_protocol(
 
 
 def _table(rows: dict[str, dict[str, float]]) -> Any:
-    import math
-
     from rich import box
     from rich.table import Table
     from rich.text import Text

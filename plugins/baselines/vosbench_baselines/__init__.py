@@ -34,6 +34,12 @@ TRACKERS = (
         capabilities=_CPU,
     ),
     TrackerSpec(
+        name="empty",
+        factory="vosbench_baselines.empty:Empty",
+        summary="Predicts nothing: a measure that it does well under rewards silence.",
+        capabilities=_CPU,
+    ),
+    TrackerSpec(
         name="flow",
         factory="vosbench_baselines.flow:Flow",
         summary="Carries the masks from frame to frame by dense optical flow (OpenCV DIS).",
