@@ -25,6 +25,8 @@ from PIL import Image
 from vosbench.cli import main
 from vosbench.testing import moving_discs
 
+from .brought import ROWS
+
 PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
 
 FRAME = Path("data/JPEGImages/480p/discs/00002.jpg")
@@ -478,6 +480,8 @@ MASKS = (
     ),
 )
 
+BROUGHT = tuple(Fault(*row) for row in ROWS)
+
 SECTIONS = {
     "Names": NAMES,
     "Options and configuration": OPTIONS,
@@ -485,6 +489,7 @@ SECTIONS = {
     "Datasets": DATA,
     "Runs": RESULTS,
     "Masks": MASKS,
+    "Files that people bring": BROUGHT,
 }
 FAULTS = [fault for faults in SECTIONS.values() for fault in faults]
 
