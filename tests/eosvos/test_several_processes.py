@@ -31,7 +31,7 @@ from vosbench_eosvos.training.tasks import TaskSettings
 
 photos, cache, out = map(Path, sys.argv[1:])
 view = ViewSettings(size=(96, 128), side=(24.0, 80.0))
-with distributed.process_group():
+with distributed.process_group(torch.device("cpu")):
     corpus = load_corpus(photo_sources(photos), cache)
     model = build_model(get_config("lite", fpn_channels=16, box_features=16, mask_channels=16))
     learned = LearnedOptimiser.create(model, "neuron", 1e-3)

@@ -33,6 +33,8 @@ def baselines() -> None:
 @click.option("--backbone-rate", default=4e-4, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
+@click.option("--loaders", default=0, show_default=True, help="Threads that draw images ahead.")
 @click.option("--bf16/--float32", default=True, help="Precision of convolutions.")
 def osvos_parent(
     photos: tuple[Path, ...],
@@ -47,6 +49,8 @@ def osvos_parent(
     backbone_rate: float,
     seed: int,
     threads: int,
+    device: str,
+    loaders: int,
     bf16: bool,
 ) -> None:
     """Train the network of osvos and onavos to find any object.
@@ -63,6 +67,7 @@ def osvos_parent(
     from vosbench_baselines.osvos.network import OsvosNet
     from vosbench_baselines.osvos.parent import ParentSettings, ParentTraining
     from vosbench_learning import corpus as data
+    from vosbench_learning.devices import training_device
     from vosbench_learning.views import ViewSettings
 
     torch.set_num_threads(threads)
@@ -80,7 +85,14 @@ def osvos_parent(
         view=ViewSettings(size=(size, size)),
         seed=seed,
     )
-    training = ParentTraining(net, data.load_corpus(sources, cache), settings, out)
+    training = ParentTraining(
+        net,
+        data.load_corpus(sources, cache),
+        settings,
+        out,
+        device=training_device(device),
+        loaders=loaders,
+    )
     training.run()
     click.echo(f"wrote {training.weights}")
 

@@ -37,7 +37,10 @@ def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
         *,
         photos: tuple[Path, ...],
         davis: Path | None,
+        davis17: bool,
+        ytvos: tuple[Path, ...],
         cache: Path,
+        decoded: bool,
         threads: int,
         everything: bool = False,
         **others: Any,
@@ -45,7 +48,15 @@ def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
         from vosbench_eosvos.training.runs import DataFolders, use_threads
 
         use_threads(threads)
-        folders = DataFolders(photos=photos, davis=davis, cache=cache, everything=everything)
+        folders = DataFolders(
+            photos=photos,
+            davis=davis,
+            davis17=davis17,
+            videos=ytvos,
+            cache=cache,
+            decoded=decoded,
+            everything=everything,
+        )
         command(folders=folders, **others)
 
     folder = click.Path(path_type=Path, file_okay=False)
@@ -56,7 +67,26 @@ def _data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--photos", multiple=True, type=existing, help="Folder with images/ and masks/."
         ),
         click.option("--davis", type=existing, help="DAVIS folder (2016 train is used)."),
+        click.option("--davis17", is_flag=True, help="All objects of DAVIS-2017 train instead."),
+        click.option(
+            "--ytvos",
+            multiple=True,
+            type=existing,
+            help="YouTube-VOS's train folder, or any with JPEGImages/VIDEO and Annotations/VIDEO.",
+        ),
         click.option("--cache", type=folder, required=True, help="Folder for decoded images."),
+        click.option(
+            "--decoded/--undecoded",
+            default=True,
+            help="Keep decoded images (4 bytes a pixel), or decode each when it is drawn.",
+        ),
+        click.option(
+            "--device",
+            default="auto",
+            show_default=True,
+            help="cpu, cuda, cuda:1; auto takes cuda where there is one. Under torchrun, each "
+            "process has a card of its own.",
+        ),
         click.option("--threads", default=1, show_default=True, help="Threads of each process."),
         click.option("--bf16/--float32", default=True, help="Precision of convolutions."),
     )
@@ -74,6 +104,9 @@ def _training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Folder of the run: checkpoint, curves, weights.",
         ),
         click.option("--everything", is_flag=True, help="Train on the development split too."),
+        click.option(
+            "--loaders", default=0, show_default=True, help="Threads that draw images ahead."
+        ),
         click.option("--seed", default=0, show_default=True),
     )
 
@@ -143,7 +176,7 @@ def _parse_changes(texts: tuple[str, ...]) -> dict[str, int]:
 @eosvos.command()
 @_data_options
 @_training_options
-@click.option("--model", default="lite", show_default=True, help="lite or r50.")
+@click.option("--model", default="lite", show_default=True, help="lite, r50 or paper.")
 @click.option("--backbone", help="Another backbone by name.")
 @click.option("--norm", type=click.Choice(["group", "frozen_batch"]))
 @click.option(
@@ -170,6 +203,8 @@ def _parse_changes(texts: tuple[str, ...]) -> dict[str, int]:
 def pretrain(
     folders: DataFolders,
     bf16: bool,
+    device: str,
+    loaders: int,
     out: Path,
     seed: int,
     model: str,
@@ -207,6 +242,8 @@ def pretrain(
         weights=weights,
         parent=parent,
         bf16=bf16,
+        device=device,
+        loaders=loaders,
         **{k: v for k, v in named.items() if v is not None},
         **_parse_changes(changes),
     )
@@ -265,6 +302,8 @@ def pretrain(
 def metatrain(
     folders: DataFolders,
     bf16: bool,
+    device: str,
+    loaders: int,
     out: Path,
     seed: int,
     parent: Path,
@@ -309,6 +348,8 @@ def metatrain(
         rate=start_rate,
         rates=rates,
         bf16=bf16,
+        device=device,
+        loaders=loaders,
         mask_loss=mask_loss,
         **_parse_changes(changes),
     )
@@ -326,6 +367,8 @@ def metatrain(
 def finetune_init(
     folders: DataFolders,
     bf16: bool,
+    device: str,
+    loaders: int,
     out: Path,
     seed: int,
     parent: Path,
@@ -355,6 +398,8 @@ def finetune_init(
         level=None,
         rate=None,
         bf16=bf16,
+        device=device,
+        loaders=loaders,
     )
     click.echo(f"wrote {path}")
 
@@ -366,13 +411,14 @@ def finetune_init(
 def validate(
     folders: DataFolders,
     bf16: bool,
+    device: str,
     validation: ValidationSettings,
     weights: Path,
 ) -> None:
     """Quick region similarity of WEIGHTS on the development split of DAVIS-2016 train."""
     from vosbench_eosvos.training import runs
 
-    scores = runs.validate(folders, weights, validation, bf16=bf16)
+    scores = runs.validate(folders, weights, validation, bf16=bf16, device=device)
     for name, value in scores.items():
         click.echo(f"{name:20s} {value:.3f}")
 

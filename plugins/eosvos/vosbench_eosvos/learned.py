@@ -21,7 +21,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -68,10 +68,22 @@ class LearnedOptimiser:
             raise UsageError(f"no learning-rate level {level!r}", "global, neuron or parameter")
         learnable = {n: p for n, p in model.named_parameters() if p.requires_grad}
         state = {n: t.detach().clone() for n, t in model.state_dict().items()}
-        rates = {n: torch.full(_rate_shape(p, level), rate) for n, p in learnable.items()}
+        rates = {
+            n: torch.full(_rate_shape(p, level), rate, device=p.device)
+            for n, p in learnable.items()
+        }
         if level == "global":
-            rates = {_GLOBAL: torch.tensor(rate)}
+            device = next(iter(learnable.values())).device
+            rates = {_GLOBAL: torch.tensor(rate, device=device)}
         return cls(model.config, level, state, rates, provenance or {}, tuple(learnable))
+
+    def to(self, device: torch.device) -> LearnedOptimiser:
+        """The same on `device`; what is there already is shared, not copied."""
+        return replace(
+            self,
+            state={n: t.to(device) for n, t in self.state.items()},
+            rates={n: r.to(device) for n, r in self.rates.items()},
+        )
 
     def build_model(self) -> MaskRCNN:
         """A model with these weights (strictly loaded)."""
@@ -155,7 +167,7 @@ class LearnedOptimiser:
 
 
 def _storable(tensor: Tensor, half: bool) -> Tensor:
-    tensor = tensor.detach().contiguous()
+    tensor = tensor.detach().cpu().contiguous()
     return tensor.half() if half and tensor.is_floating_point() else tensor
 
 

@@ -1,7 +1,9 @@
-"""Images with instance masks, decoded once into a file that every process maps.
+"""Images with instance masks, decoded once into a file that every process maps, or when drawn.
 
-A corpus is a folder of photos (`images/*.jpg`, `masks/*.png`, index masks, 255 ignored) or the
-frames of a DAVIS folder (`JPEGImages/480p/<sequence>`, `Annotations/480p/<sequence>`).
+A corpus is a folder of photos (`images/*.jpg`, `masks/*.png`, index masks, 255 ignored), the frames
+of a DAVIS folder (`JPEGImages/480p/<sequence>`, `Annotations/480p/<sequence>`) or of one in
+YouTube-VOS's layout (`JPEGImages/<sequence>`, `Annotations/<sequence>`). None of it needs to fit
+into memory.
 """
 
 from __future__ import annotations
@@ -9,12 +11,14 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import cv2
 import numpy as np
+from filelock import FileLock
 from numpy.typing import NDArray
 
 from vosbench.errors import DatasetError
@@ -54,15 +58,43 @@ class Item:
     width: int
 
 
+class Decoded:
+    """Pixels of decoded images in one file, shared between processes through the page cache."""
+
+    def __init__(self, path: Path) -> None:
+        self._pixels = np.memmap(path, np.uint8, mode="r") if path.stat().st_size else None
+
+    def __call__(self, item: Item) -> tuple[Image, Labels]:
+        assert self._pixels is not None
+        area = item.height * item.width
+        block = self._pixels[item.offset : item.offset + 4 * area]
+        shape = (item.height, item.width)
+        return block[: 3 * area].reshape(*shape, 3), block[3 * area :].reshape(shape)
+
+
+class Files:
+    """Pixels decoded from the images' own files whenever they are asked for."""
+
+    def __init__(self, sources: Iterable[_Source]) -> None:
+        self._sources = {source.name: source for source in sources}
+
+    def __call__(self, item: Item) -> tuple[Image, Labels]:
+        return _decode(self._sources[item.name])
+
+
+#: What gives an item's image and label map.
+Pixels = Callable[[Item], tuple[Image, Labels]]
+
+
 class Corpus:
-    """Decoded images, read-only and shared between processes through the page cache.
+    """Images with their label maps.
 
     Attributes:
         items: every readable image with at least one object.
         skipped: files that could not be used, with the reason.
     """
 
-    def __init__(self, items: Sequence[Item], skipped: Sequence[str], pixels: Image) -> None:
+    def __init__(self, items: Sequence[Item], skipped: Sequence[str], pixels: Pixels) -> None:
         self.items = list(items)
         self.skipped = list(skipped)
         self._pixels = pixels
@@ -71,12 +103,8 @@ class Corpus:
         return len(self.items)
 
     def __getitem__(self, index: int) -> tuple[Image, Labels]:
-        """RGB (H, W, 3) and label map (H, W) of item `index`, read-only views."""
-        item = self.items[index]
-        area = item.height * item.width
-        block = self._pixels[item.offset : item.offset + 4 * area]
-        shape = (item.height, item.width)
-        return block[: 3 * area].reshape(*shape, 3), block[3 * area :].reshape(shape)
+        """RGB (H, W, 3) and label map (H, W) of item `index`, not to be written to."""
+        return self._pixels(self.items[index])
 
     def sequences(self) -> dict[str, list[int]]:
         """Video name -> indices of its items in order of frames."""
@@ -128,6 +156,44 @@ def davis_sources(root: Path, sequences: Iterable[str]) -> list[_Source]:
     return found
 
 
+def video_sources(root: Path, *, sequences: Iterable[str] | None = None) -> list[_Source]:
+    """All annotated frames of a folder in YouTube-VOS's layout, or of DAVIS-2017: several objects.
+
+    Args:
+        root: holds JPEGImages/<sequence> and Annotations/<sequence>, or both below 480p.
+        sequences: only these; all that are annotated by default.
+
+    Raises:
+        DatasetError: there are no annotations, or a sequence has none.
+    """
+    sub = "480p" if (root / "Annotations/480p").is_dir() else ""
+    images, annotations = root / "JPEGImages" / sub, root / "Annotations" / sub
+    if sequences is None:
+        sequences = sorted(p.name for p in annotations.glob("*") if p.is_dir())
+    found = []
+    for sequence in sequences:
+        masks = sorted((annotations / sequence).glob("*.png"))
+        if not masks:
+            raise DatasetError(f"no annotations of {sequence!r} in {annotations}")
+        for i, mask in enumerate(masks):
+            image = images / sequence / f"{mask.stem}.jpg"
+            name = f"{root.name}/{sequence}/{mask.stem}"
+            found.append(_Source(name, f"{root.name}/{sequence}", i, image, mask, binary=False))
+    if not found:
+        raise DatasetError(
+            f"no annotated videos in {root}", "Expected JPEGImages/VIDEO and Annotations/VIDEO."
+        )
+    return found
+
+
+def davis17_sequences(root: Path) -> list[str]:
+    """Sequence names of DAVIS-2017's train split. Raises DatasetError if the list is not there."""
+    path = root / "ImageSets/2017/train.txt"
+    if not path.is_file():
+        raise DatasetError(f"no split file {path}")
+    return path.read_text().split()
+
+
 def davis_sequences(root: Path, split: str = "train") -> list[str]:
     """Sequence names of DAVIS-2016's `split` ("train"), in the official order."""
     path = root / "ImageSets/2016" / f"{split}.txt"
@@ -143,41 +209,56 @@ def davis_sequences(root: Path, split: str = "train") -> list[str]:
     return names
 
 
-def load_corpus(sources: Sequence[_Source], cache: Path) -> Corpus:
+def load_corpus(sources: Sequence[_Source], cache: Path, *, decoded: bool = True) -> Corpus:
     """Decode `sources` into `cache` (a folder, about 4 bytes a pixel), or map what is there.
 
-    Items that cannot be read, whose sizes differ or that show no object are named in the log and
-    left out.
+    Of several processes that ask for the same, one decodes and the others wait for it. Items that
+    cannot be read, whose sizes differ or that show no object are named in the log and left out.
+
+    Args:
+        decoded: keep the pixels; else only what is in which image is kept, and each is decoded
+            when it is drawn.
     """
     cache.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256("\n".join(f"{s.image}|{s.mask}" for s in sources).encode())
     stem = cache / key.hexdigest()[:16]
-    index, blob = stem.with_suffix(".json"), stem.with_suffix(".bin")
-    if not index.is_file():
-        items: list[Item] = []
-        skipped: list[str] = []
-        part = stem.with_suffix(".part")
-        with part.open("wb") as file:
-            for source in sources:
-                try:
-                    image, labels = _decode(source)
-                except (OSError, ValueError) as error:
-                    skipped.append(f"{source.name}: {error}")
-                    logger.warning("skipped %s", skipped[-1])
-                    continue
-                ids = tuple(int(i) for i in np.unique(labels) if i)
-                size = image.shape[:2]
-                items.append(
-                    Item(source.name, source.sequence, source.frame, ids, file.tell(), *size)
-                )
-                file.write(image.tobytes())
-                file.write(labels.tobytes())
-        part.replace(blob)
-        text = json.dumps({"items": [asdict(i) for i in items], "skipped": skipped})
-        index.write_text(text)
+    index, blob = stem.with_suffix(".json" if decoded else ".index.json"), stem.with_suffix(".bin")
+    with FileLock(stem.with_suffix(".lock")):
+        if not index.is_file():
+            _decode_all(sources, index, blob if decoded else None)
     stored = json.loads(index.read_text())
     items = [Item(**{**i, "objects": tuple(i["objects"])}) for i in stored["items"]]
-    return Corpus(items, stored["skipped"], np.memmap(blob, np.uint8, mode="r"))
+    return Corpus(items, stored["skipped"], Decoded(blob) if decoded else Files(sources))
+
+
+def _decode_all(sources: Sequence[_Source], index: Path, blob: Path | None) -> None:
+    """Write what is in which image to `index`, and the pixels to `blob`."""
+    items: list[Item] = []
+    skipped: list[str] = []
+    part = index.with_suffix(".part")
+    with part.open("wb") as file:
+        for source in sources:
+            try:
+                image, labels = _decode(source)
+            except (OSError, ValueError) as error:
+                skipped.append(f"{source.name}: {error}")
+                logger.warning("skipped %s", skipped[-1])
+                continue
+            ids = tuple(int(i) for i in np.unique(labels) if i)
+            size = image.shape[:2]
+            items.append(Item(source.name, source.sequence, source.frame, ids, file.tell(), *size))
+            if blob is not None:
+                file.write(image.tobytes())
+                file.write(labels.tobytes())
+        file.flush()
+        os.fsync(file.fileno())
+    if blob is not None:
+        part.replace(blob)
+    else:
+        part.unlink()
+    text = json.dumps({"items": [asdict(i) for i in items], "skipped": skipped})
+    part.write_text(text)
+    part.replace(index)
 
 
 def _decode(source: _Source) -> tuple[Image, Labels]:

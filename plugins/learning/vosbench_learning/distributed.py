@@ -17,11 +17,14 @@ from torch import distributed as dist
 
 
 @contextmanager
-def process_group() -> Iterator[None]:
-    """Join the group described by torchrun's environment, if there is one; leave it at the end."""
+def process_group(device: torch.device) -> Iterator[None]:
+    """Join the group described by torchrun's environment, if there is one; leave it at the end.
+
+    Tensors on `device` are what the processes exchange.
+    """
     started = "RANK" in os.environ and int(os.environ.get("WORLD_SIZE", "1")) > 1
     if started:
-        dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+        dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield
     finally:
@@ -54,14 +57,6 @@ def all_reduce_sum(tensors: Sequence[Tensor]) -> None:
         tensor.copy_(part.view_as(tensor))
 
 
-def barrier() -> None:
-    """Wait for all processes. No-op if alone."""
-    if world_size() > 1:
-        dist.barrier()
-
-
-def seed_unit(seed: int, step: int, unit: int) -> int:
-    """Seed torch for one unit of one step; returns a seed for numpy's generator."""
-    value = (seed * 1_000_003 + step) * 1_009 + unit
-    torch.manual_seed(value)
-    return value
+def unit_seed(seed: int, step: int, unit: int) -> int:
+    """The seed of every draw for one unit of one step, numpy's and torch's."""
+    return (seed * 1_000_003 + step) * 1_009 + unit

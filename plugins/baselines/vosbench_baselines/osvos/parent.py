@@ -16,6 +16,7 @@ from torch import Tensor
 from vosbench_baselines.osvos.loss import deep_loss
 from vosbench_baselines.osvos.network import OsvosNet, save_weights
 from vosbench_learning.corpus import Corpus
+from vosbench_learning.devices import Loader
 from vosbench_learning.sampling import ImageSampler
 from vosbench_learning.training import TrainingRun
 from vosbench_learning.views import ViewSettings
@@ -56,13 +57,25 @@ class ParentTraining(TrainingRun):
     other settings.
     """
 
-    def __init__(self, net: OsvosNet, corpus: Corpus, settings: ParentSettings, folder: Path):
-        self.net = net.train().to(memory_format=torch.channels_last)
+    def __init__(
+        self,
+        net: OsvosNet,
+        corpus: Corpus,
+        settings: ParentSettings,
+        folder: Path,
+        *,
+        device: torch.device | None = None,
+        loaders: int = 0,
+    ) -> None:
+        """`device`: to train on, the CPU by default; `loaders`: threads that draw images ahead."""
+        device = device or torch.device("cpu")
+        self.net = net.train().to(device).to(memory_format=torch.channels_last)
         self.settings = settings
         self.weights = folder / "osvos-parent.safetensors"
         self._sampler = ImageSampler(
             corpus, settings.view, photos=settings.photos, paste=settings.paste
         )
+        self._loader = Loader(self._draw, 1, device, loaders)
         named = [(n, p) for n, p in net.named_parameters() if p.requires_grad]
         fresh = [p for n, p in named if not n.startswith("backbone.")]
         backbone = [p for n, p in named if n.startswith("backbone.")]
@@ -78,7 +91,7 @@ class ParentTraining(TrainingRun):
 
     def backward(self) -> dict[str, float]:
         """Loss, and the foreground's IoU over the batch."""
-        images, targets = self._batch()
+        [(_, (images, targets))] = self._loader.step(self.step)
         outputs = self.net(images, sides=True)
         loss = deep_loss(outputs, targets)
         torch.autograd.backward(loss)
@@ -91,9 +104,9 @@ class ParentTraining(TrainingRun):
         facts = {"training": "parent", "steps": str(self.step), "seconds": str(round(self.seconds))}
         save_weights(self.net, self.weights, facts)
 
-    def _batch(self) -> tuple[Tensor, Tensor]:
+    def _draw(self, step: int, _unit: int) -> tuple[Tensor, Tensor]:
         """Images (B, 3, H, W) uint8 and foreground (B, H, W) bool, the same for the same step."""
-        random = np.random.default_rng((self.settings.seed, self.step))
+        random = np.random.default_rng((self.settings.seed, step))
         views = [self._sampler.view(random) for _ in range(self.settings.batch)]
         targets = [torch.from_numpy(view.masks.any(0)) for view in views]
         return torch.stack([view.tensor() for view in views]), torch.stack(targets)

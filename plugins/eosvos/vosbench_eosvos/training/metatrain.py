@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
+from vosbench_eosvos.finetune import device_of
 from vosbench_eosvos.learned import LearnedOptimiser, outer_gradients
 from vosbench_eosvos.model import MaskRCNN
 from vosbench_eosvos.training.pretrain import LOSSES
@@ -24,6 +25,7 @@ from vosbench_eosvos.training.tasks import Task, TaskSampler, TaskSettings
 from vosbench_learning import distributed
 from vosbench_learning.checkpoint import load_checkpoint, plain, save_checkpoint
 from vosbench_learning.corpus import Corpus
+from vosbench_learning.devices import Loader, moved
 from vosbench_learning.progress import Bar, Log
 from vosbench_learning.schedule import warmup_cosine
 
@@ -84,8 +86,8 @@ class TaskResult:
 
     theta: dict[str, Tensor]
     rates: dict[str, Tensor]
-    before: float
-    inner: float
+    before: Tensor
+    inner: Tensor
     outer: Tensor
 
 
@@ -105,19 +107,19 @@ def solve_task(
     with torch.no_grad():
         features = model(task.train_image, stop=depth)
     total = {n: torch.zeros_like(p) for n, p in params.items()}
-    trace = []
+    trace = [torch.zeros((), device=device_of(model))]
     for _ in range(steps):
         loss = _sum(functional_call(model, params, (features, [task.train_target])))
         grads = _gradients(loss, params)
         for n, g in grads.items():
             total[n] += g
         params = learned.step(params, grads)
-        trace.append(float(loss.detach()))
+        trace.append(loss.detach())
     losses = functional_call(model, params, (task.test_image, [task.test_target]))
     outer = _gradients(_sum(losses), params)
     theta, rates = outer_gradients(learned, total, outer)
     parts = torch.stack([losses[k].detach() for k in LOSSES])
-    return TaskResult(theta, rates, trace[0] if trace else 0.0, trace[-1] if trace else 0.0, parts)
+    return TaskResult(theta, rates, trace[min(1, steps)], trace[-1], parts)
 
 
 def _solve_second_order(
@@ -129,7 +131,7 @@ def _solve_second_order(
         learned.config, learned.level, learned.state, held, {}, learned.learning
     )
     params: dict[str, Tensor] = dict(start)
-    trace = []
+    trace = [torch.zeros((), device=device_of(model))]
     for _ in range(steps):
         loss = _sum(functional_call(model, params, (task.train_image, [task.train_target])))
         grads = torch.autograd.grad(
@@ -142,15 +144,15 @@ def _solve_second_order(
         params = {
             n: p - through.rate(n) * g for (n, p), g in zip(params.items(), grads, strict=True)
         }
-        trace.append(float(loss.detach()))
+        trace.append(loss.detach())
     losses = functional_call(model, params, (task.test_image, [task.test_target]))
     found = _gradients(_sum(losses), {**start, **{f"rate {n}": r for n, r in held.items()}})
     parts = torch.stack([losses[k].detach() for k in LOSSES])
     return TaskResult(
         {n: found[n] for n in start},
         {n: found[f"rate {n}"] for n in held},
-        trace[0] if trace else 0.0,
-        trace[-1] if trace else 0.0,
+        trace[min(1, steps)],
+        trace[-1],
         parts,
     )
 
@@ -180,10 +182,11 @@ def search_rate(
     Rates whose loss is not finite get infinity.
     """
     sampler = TaskSampler(corpus, settings.tasks_from)
-    sums = torch.zeros(len(candidates))
+    device = device_of(model)
+    sums = torch.zeros(len(candidates), device=device)
     for unit in distributed.own_units(tasks):
-        seed = distributed.seed_unit(settings.seed + 1, 0, unit)
-        task = sampler.task(np.random.default_rng(seed))
+        seed = distributed.unit_seed(settings.seed + 1, 0, unit)
+        task = moved(sampler.task(np.random.default_rng(seed)), device)
         for i, rate in enumerate(candidates):
             torch.manual_seed(seed)
             trial = LearnedOptimiser.create(model, "global", rate)
@@ -214,7 +217,12 @@ class MetaTraining:
         *,
         validation: Validation | None = None,
         bf16: bool = False,
+        device: torch.device | None = None,
+        loaders: int = 0,
     ) -> None:
+        """`device`: to train on, the CPU by default; `loaders`: threads that draw tasks ahead."""
+        self.device = device or torch.device("cpu")
+        learned = learned.to(self.device)
         self.learned = learned
         self.mean = replace(
             learned,
@@ -223,13 +231,14 @@ class MetaTraining:
         )
         self.settings = settings
         self.folder = folder
-        self.model = learned.build_model()
+        self.model: MaskRCNN = learned.build_model().to(self.device)
         self.model.bf16 = bf16
         self.step = 0
         self.seconds = 0.0
         self.best = -np.inf
         self._validation = validation
         self._sampler = TaskSampler(corpus, settings.tasks_from)
+        self._loader = Loader(self._draw, settings.tasks, self.device, loaders)
         self._theta = {n: learned.state[n] for n in learned.learning}
         typical = float(torch.cat([r.reshape(-1) for r in learned.rates.values()]).median())
         self._optimiser = torch.optim.RAdam(
@@ -293,19 +302,22 @@ class MetaTraining:
                     self._validate(lead)
                 if lead and (last or self.step % self.settings.checkpoint_every == 0):
                     self._save()
+        self._loader.close()
+
+    def _draw(self, step: int, unit: int) -> tuple[Task, int]:
+        """A task and the number of its inner steps."""
+        seed = distributed.unit_seed(self.settings.seed, step, unit)
+        random = np.random.default_rng(seed)
+        return self._sampler.task(random), int(random.choice(self.settings.inner_steps))
 
     def advance(self) -> dict[str, float]:
         """One meta step; returns the mean losses over its tasks."""
         count = self.settings.tasks
         theta = {n: torch.zeros_like(p) for n, p in self._theta.items()}
         rates = {n: torch.zeros_like(r) for n, r in self.learned.rates.items()}
-        values = torch.zeros(5 + len(LOSSES))
-        for unit in distributed.own_units(count):
-            seed = distributed.seed_unit(self.settings.seed, self.step, unit)
-            random = np.random.default_rng(seed)
-            task = self._sampler.task(random)
-            steps = int(random.choice(self.settings.inner_steps))
-            torch.manual_seed(seed)
+        values = torch.zeros(5 + len(LOSSES), device=self.device)
+        for unit, (task, steps) in self._loader.step(self.step):
+            torch.manual_seed(distributed.unit_seed(self.settings.seed, self.step, unit))
             result = solve_task(
                 self.model,
                 self.learned,
@@ -313,17 +325,18 @@ class MetaTraining:
                 steps,
                 second_order=self.settings.second_order,
             )
-            norm = float(torch.cat([g.reshape(-1) for g in result.theta.values()]).norm())
-            if not np.isfinite(norm) or not result.outer.isfinite().all():
+            norm = torch.cat([g.reshape(-1) for g in result.theta.values()]).norm()
+            if not norm.isfinite() or not result.outer.isfinite().all():
                 values[4] += 1  # a diverged task teaches nothing
                 continue
-            share = min(1.0, self.settings.clip / max(norm, 1e-12)) / count
+            share = (self.settings.clip / norm.clamp(min=1e-12)).clamp(max=1) / count
             for n, g in result.theta.items():
                 theta[n] += share * g
             for n, g in result.rates.items():
                 rates[n] += share * g
-            outer = float(result.outer.sum())
-            head = torch.tensor([result.before, result.inner, outer, norm, 0.0])
+            head = torch.stack(
+                [result.before, result.inner, result.outer.sum(), norm, torch.zeros_like(norm)]
+            )
             values += torch.cat([head, result.outer])
         distributed.all_reduce_sum([*theta.values(), *rates.values(), values])
         factor = warmup_cosine(self.step, self.settings.steps, self.settings.warmup, floor=0.1)

@@ -15,11 +15,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from vosbench_eosvos.finetune import device_of
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN
 from vosbench_learning import distributed
 from vosbench_learning.checkpoint import load_checkpoint, plain, save_checkpoint
 from vosbench_learning.corpus import Corpus
+from vosbench_learning.devices import Loader
 from vosbench_learning.progress import Bar, Log
 from vosbench_learning.sampling import ImageSampler
 from vosbench_learning.schedule import warmup_cosine
@@ -74,15 +76,19 @@ class Pretraining:
         validation: Any | None = None,
         export: Path | None = None,
         parent: dict[str, Any] | None = None,
+        loaders: int = 0,
     ) -> None:
-        """`parent`: provenance of the weights that `model` starts from, if they were trained."""
+        """`parent`: provenance of the weights that `model` starts from, if they were trained;
+        `loaders`: threads that draw images ahead. It trains where `model` is."""
         self.model = model
+        self.device = device_of(model)
         self.settings = settings
         self.folder = folder
         self.export = export or folder / "parent.safetensors"
         self._sampler = ImageSampler(
             corpus, settings.view, photos=settings.photos, paste=settings.paste
         )
+        self._loader = Loader(self._draw, settings.units, self.device, loaders)
         self._validation = validation
         self._parent = parent
         self._parameters = [p for p in model.parameters() if p.requires_grad]
@@ -146,14 +152,15 @@ class Pretraining:
                     scores.write(
                         self.step, {**self._validation(self.model), "seconds": self.seconds}
                     )
+        self._loader.close()
 
     def _advance(self) -> dict[str, float]:
         """One optimiser step; returns the mean losses over all units."""
         names = LOSSES
         self._optimiser.zero_grad()
-        totals = torch.zeros(len(names))
-        for unit in distributed.own_units(self.settings.units):
-            images, targets = self._batch(unit)
+        totals = torch.zeros(len(names), device=self.device)
+        for unit, (images, targets) in self._loader.step(self.step):
+            torch.manual_seed(distributed.unit_seed(self.settings.seed, self.step, unit))
             losses = self.model(images, targets)
             loss = torch.stack(list(losses.values())).sum() / self.settings.units
             torch.autograd.backward(loss)
@@ -172,9 +179,8 @@ class Pretraining:
         self.step += 1
         return {**dict(zip(names, totals.tolist(), strict=True)), "norm": float(norm)}
 
-    def _batch(self, unit: int) -> tuple[Tensor, Sequence[Target]]:
-        seed = distributed.seed_unit(self.settings.seed, self.step, unit)
-        random = np.random.default_rng(seed)
+    def _draw(self, step: int, unit: int) -> tuple[Tensor, Sequence[Target]]:
+        random = np.random.default_rng(distributed.unit_seed(self.settings.seed, step, unit))
         views = [self._sampler.view(random) for _ in range(self.settings.unit_images)]
         return torch.stack([v.tensor() for v in views]), [v.target() for v in views]
 

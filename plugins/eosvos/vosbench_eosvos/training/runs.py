@@ -12,7 +12,7 @@ import torch
 
 from vosbench.errors import UsageError
 from vosbench_eosvos.learned import LearnedOptimiser, Level
-from vosbench_eosvos.model import build_model, changed, get_config
+from vosbench_eosvos.model import MaskRCNN, build_model, changed, get_config
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining, search_rate
 from vosbench_eosvos.training.pretrain import Pretraining, PretrainSettings
 from vosbench_eosvos.training.validation import (
@@ -24,11 +24,14 @@ from vosbench_learning import distributed
 from vosbench_learning.corpus import (
     DEVELOPMENT_SPLIT,
     Corpus,
+    davis17_sequences,
     davis_sources,
     load_corpus,
     photo_sources,
     training_sequences,
+    video_sources,
 )
+from vosbench_learning.devices import training_device
 
 logger = logging.getLogger(__name__)
 
@@ -43,7 +46,10 @@ class DataFolders:
     Attributes:
         photos: folders with images/*.jpg and masks/*.png.
         davis: a DAVIS folder, or None to train on photos alone.
+        davis17: train on all objects of DAVIS-2017 train instead of DAVIS-2016 train's one a video.
+        videos: folders in YouTube-VOS's layout.
         cache: decoded images (about 4 bytes a pixel).
+        decoded: keep them; else each is decoded when it is drawn.
         everything: train on the development split too (a last run, when all is decided).
     """
 
@@ -51,15 +57,23 @@ class DataFolders:
     davis: Path | None
     cache: Path
     everything: bool = False
+    davis17: bool = False
+    videos: Sequence[Path] = ()
+    decoded: bool = True
 
     def training(self) -> Corpus:
         """Photos and the training videos. Raises DatasetError or UsageError if there are none."""
         sources = [s for folder in self.photos for s in photo_sources(folder)]
-        if self.davis is not None:
+        if self.davis is not None and self.davis17:
+            held_out = () if self.everything else DEVELOPMENT_SPLIT
+            names = [s for s in davis17_sequences(self.davis) if s not in held_out]
+            sources += video_sources(self.davis, sequences=names)
+        elif self.davis is not None:
             names = training_sequences(self.davis, everything=self.everything)
             sources += davis_sources(self.davis, names)
+        sources += [s for folder in self.videos for s in video_sources(folder)]
         if not sources:
-            raise UsageError("nothing to train on", "Give --photos, --davis or both.")
+            raise UsageError("nothing to train on", "Give --photos, --davis or --ytvos.")
         return self._load(sources)
 
     def development(self) -> Corpus | None:
@@ -69,11 +83,7 @@ class DataFolders:
         return self._load(davis_sources(self.davis, DEVELOPMENT_SPLIT))
 
     def _load(self, sources: Any) -> Corpus:
-        """The first rank decodes, the others wait for it."""
-        if distributed.rank() == 0:
-            load_corpus(sources, self.cache)
-        distributed.barrier()
-        return load_corpus(sources, self.cache)
+        return load_corpus(sources, self.cache, decoded=self.decoded)
 
 
 def pretrain(
@@ -85,18 +95,22 @@ def pretrain(
     weights: str | None,
     bf16: bool,
     parent: Path | None = None,
+    device: str = "cpu",
+    loaders: int = 0,
     **changes: Any,
 ) -> Path:
     """Pre-train `model` (changed by `changes`) and return the file with its weights.
 
     Args:
+        device: see `training_device`. loaders: threads that draw images ahead.
         weights: of the backbone or of the whole `r50`, see `build_model`.
         parent: result of an earlier pre-training to go on from; `model` and `weights` are its.
 
     Raises:
         UsageError: `parent` is of another model than `changes` ask for.
     """
-    with distributed.process_group():
+    place = training_device(device)
+    with distributed.process_group(place):
         corpus, held_out = folders.training(), folders.development()
         provenance = None
         if parent is None:
@@ -104,9 +118,17 @@ def pretrain(
         else:
             earlier = _pretrained(parent, model, changes)
             net, provenance = earlier.build_model(), earlier.provenance
+        net = net.to(place)
         net.bf16 = bf16
-        validation = DetectionValidation(held_out) if held_out else None
-        run = Pretraining(net, corpus, settings, out, validation=validation, parent=provenance)
+        run = Pretraining(
+            net,
+            corpus,
+            settings,
+            out,
+            validation=DetectionValidation(held_out) if held_out else None,
+            parent=provenance,
+            loaders=loaders,
+        )
         run.run()
         return run.export
 
@@ -131,11 +153,14 @@ def metatrain(
     rate: float | None,
     bf16: bool,
     rates: Path | None = None,
+    device: str = "cpu",
+    loaders: int = 0,
     **changes: Any,
 ) -> Path:
     """Meta-train from the weights `parent`; returns the file with the best state.
 
     Args:
+        device: see `training_device`. loaders: threads that draw tasks ahead.
         level: of the learning rates; None keeps those of `parent` and trains them further.
         rate: every learning rate at the start; None searches the best single one.
         rates: weights whose learning rates to start from instead of all these.
@@ -143,16 +168,26 @@ def metatrain(
     Raises:
         UsageError: the learning rates in `rates` are those of another model.
     """
-    with distributed.process_group():
+    place = training_device(device)
+    with distributed.process_group(place):
         corpus, held_out = folders.training(), folders.development()
-        learned = LearnedOptimiser.load(parent)
+        learned = LearnedOptimiser.load(parent).to(place)
         learned.config = changed(learned.config, **changes)
         if rates is not None:
             learned = _with_rates_of(LearnedOptimiser.load(rates), learned, rates)
         elif level is not None:
-            learned = _with_rates(learned, level, rate, corpus, settings, bf16=bf16)
+            learned = _with_rates(learned, level, rate, corpus, settings, bf16=bf16, device=place)
         check = FineTuneValidation(held_out, validation) if held_out else None
-        MetaTraining(learned, corpus, settings, out, validation=check, bf16=bf16).run()
+        MetaTraining(
+            learned,
+            corpus,
+            settings,
+            out,
+            validation=check,
+            bf16=bf16,
+            device=place,
+            loaders=loaders,
+        ).run()
         return out / ("best.safetensors" if held_out else "last.safetensors")
 
 
@@ -164,8 +199,9 @@ def _with_rates(
     settings: MetaSettings,
     *,
     bf16: bool,
+    device: torch.device,
 ) -> LearnedOptimiser:
-    net = parent.build_model()
+    net: MaskRCNN = parent.build_model().to(device)
     net.bf16 = bf16
     if rate is None:
         curve = search_rate(net, parent, corpus, settings, CANDIDATE_RATES)
@@ -183,19 +219,26 @@ def _with_rates_of(
     if shapes(other) != shapes(parent):
         raise UsageError(f"--rates {source}: these weights are of another model than the parent")
     provenance = {"parent": parent.provenance, "rates": other.provenance}
-    return replace(parent, level=other.level, rates=other.rates, provenance=provenance)
+    rates = other.to(next(iter(parent.state.values())).device).rates
+    return replace(parent, level=other.level, rates=rates, provenance=provenance)
 
 
 def validate(
-    folders: DataFolders, weights: Path, settings: ValidationSettings, *, bf16: bool
+    folders: DataFolders,
+    weights: Path,
+    settings: ValidationSettings,
+    *,
+    bf16: bool,
+    device: str = "cpu",
 ) -> dict[str, float]:
     """Scores of `weights` on the development split (see `FineTuneValidation`)."""
-    with distributed.process_group():
+    place = training_device(device)
+    with distributed.process_group(place):
         held_out = folders.development()
         if held_out is None:
             raise UsageError("the development split needs --davis")
-        learned = LearnedOptimiser.load(weights)
-        net = learned.build_model()
+        learned = LearnedOptimiser.load(weights).to(place)
+        net: MaskRCNN = learned.build_model().to(place)
         net.bf16 = bf16
         return FineTuneValidation(held_out, settings)(learned, net)
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch.func import functional_call
 
 from vosbench_eosvos.detect import choose, paste_all
-from vosbench_eosvos.finetune import cycle, fine_tune, make_example, to_tensor
+from vosbench_eosvos.finetune import cycle, device_of, fine_tune, make_example, to_tensor
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN
 from vosbench_learning import distributed
@@ -56,7 +56,8 @@ class FineTuneValidation:
 
     def __call__(self, learned: LearnedOptimiser, model: MaskRCNN) -> dict[str, float]:
         at = self._settings.iterations
-        table = torch.zeros(len(self._sequences), len(at), dtype=torch.float64)
+        device = device_of(model)
+        table = torch.zeros(len(self._sequences), len(at), dtype=torch.float64, device=device)
         names = list(self._sequences)
         for unit in distributed.own_units(len(names)):
             frames = self._sequences[names[unit]]
@@ -87,7 +88,7 @@ class FineTuneValidation:
         image, labels = self._corpus[index]
         weights = {**{n: learned.state[n] for n in learned.learning}, **params}
         [found] = functional_call(
-            model, weights, (to_tensor(image, torch.device("cpu")),), {"max_detections": 1}
+            model, weights, (to_tensor(image, device_of(model)),), {"max_detections": 1}
         )
         best = choose(found, min_score=self._settings.min_score)
         if best is None:
@@ -113,7 +114,7 @@ class DetectionValidation:
         top, best = [], []
         for index in self._frames:
             image, labels = self._corpus[index]
-            [found] = model(to_tensor(image, torch.device("cpu")))
+            [found] = model(to_tensor(image, device_of(model)))
             scores = [
                 iou(paste_all(m, b, labels.shape) > 0.5, labels > 0)
                 for m, b in zip(found.mask_logits, found.mask_boxes, strict=True)
