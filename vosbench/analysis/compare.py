@@ -237,7 +237,7 @@ def sequence_table(runs: Sequence[ScoredRun], dataset: str, measure: str = "J&F"
     part = label(runs, "")
     frame.loc[f"mean of {part}" if part else "mean"] = frame.mean()
     frame.index.name = "Sequence"
-    column = _columns(pd.DataFrame(columns=[measure]), known_columns(runs))[measure]
+    column = measure_column(measure, known_columns(runs))
     return Table(
         title=f"{label(runs, dataset)}: {measure} by sequence",
         frame=frame,
@@ -292,7 +292,7 @@ def paired_table(
         }
     for name, p in zip(rows, holm([row["p"] for row in rows.values()]), strict=True):
         rows[name]["p Holm"] = float(p)
-    shown = _columns(pd.DataFrame(columns=[measure]), known_columns(runs))[measure]
+    shown = measure_column(measure, known_columns(runs))
     signed = replace(shown, best=None, signed=True)
     others = [scored for scored in runs if scored is not base]
     frame = pd.DataFrame.from_dict(rows, orient="index").assign(**_parts(others))
@@ -411,6 +411,11 @@ def _columns(
         else:
             columns[name] = PERCENT_LOW if name.endswith("Decay") else PERCENT
     return columns | {"FPS": FPS, _PART: Column(), _SEEDS: Column(decimals=0)}
+
+
+def measure_column(name: str, known: Mapping[str, MeasureColumn]) -> Column:
+    """How the values of a measure are printed, and which of them is best."""
+    return _columns(pd.DataFrame(columns=[name]), known)[name]
 
 
 def known_columns(runs: Sequence[ScoredRun]) -> dict[str, MeasureColumn]:

@@ -17,6 +17,9 @@ from vosbench.cli.options import (
 )
 from vosbench.cli.tables import check_plot, find_exporter, write_tables
 
+#: As `vosbench.analysis.attributes.ATTRIBUTES`, which needs numpy.
+ATTRIBUTES = ("attribute", "size", "speed", "occlusion", "objects", "length")
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -49,6 +52,14 @@ if TYPE_CHECKING:
 @click.option(
     "--unit", type=click.Choice(["sequence", "object"]), default="sequence", show_default=True,
     help="What --against pairs.",
+)  # fmt: skip
+@click.option(
+    "--by", type=click.Choice(ATTRIBUTES), multiple=True,
+    help="Add a table of --measure by tag, or by what is measured. Repeatable.",
+)  # fmt: skip
+@click.option(
+    "--tags", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Tags for --by attribute: csv (sequence, tags) or JSON; DAVIS-2016's are known.",
 )  # fmt: skip
 @click.option("--intervals", is_flag=True, help="95 % intervals of all scores, not of one only.")
 @click.option("--each-seed", is_flag=True, help="One row a run: do not average over seeds.")
@@ -85,6 +96,8 @@ def compare(
     measure: str,
     against: str | None,
     unit: str,
+    by: tuple[str, ...],
+    tags: Path | None,
     intervals: bool,
     each_seed: bool,
     published: str,
@@ -117,6 +130,8 @@ def compare(
     check_plot(plot_ranks, "--plot-ranks")
     exporter = find_exporter(format_name)
     from vosbench.analysis import compare as comparing
+    from vosbench.analysis.attributes import davis_tags, read_tags
+    from vosbench.analysis.by_attribute import attribute_table
 
     names = [dataset] if dataset else stored_datasets(results)
     if (plot or plot_ranks) and len(names) > 1:
@@ -128,7 +143,7 @@ def compare(
             tables.append(comparing.main_table([], name, lonely))
             click.echo(f"there is no run over {name} in {results}", err=True)
             continue
-        runs, _ = score_runs_over(name, tracker, results, data_root, exclude, common=common)
+        runs, open_data = score_runs_over(name, tracker, results, data_root, exclude, common=common)
         if not mix:
             comparing.require_comparable(runs)
         short = runs[0].run.record.dataset
@@ -148,6 +163,9 @@ def compare(
             _draw_ranks(plot_ranks, runs, measure, main.title)
         if per_sequence:
             tables.append(comparing.sequence_table(runs, short, measure))
+        for attribute in by:
+            known = read_tags(tags) if tags else davis_tags()
+            tables.append(attribute_table(runs, short, attribute, measure, open_data, known))
         if against:
             tables.append(comparing.paired_table(runs, against, short, measure, unit))
     if elsewhere:
