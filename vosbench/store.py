@@ -60,6 +60,7 @@ class SequenceRecord:
             ready, for calls in which a tracker learned objects that appear late.
         peak_memory_bytes: resident memory of the tracker's process.
         peak_device_memory_bytes: allocated on the accelerator; 0 on CPU.
+        node: machine of a cluster that it was tracked on; "" for the one that keeps the run.
         masks: file name -> bytes of each mask, which were on the disk before this record was.
     """
 
@@ -79,6 +80,7 @@ class SequenceRecord:
     late_marks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     peak_memory_bytes: int = 0
     peak_device_memory_bytes: int = 0
+    node: str = ""
     masks: Mapping[str, int] = field(default_factory=dict)
 
     @property
@@ -144,7 +146,8 @@ class RunRecord:
         source: folder of a dataset that was given by its path, "" if by its name.
         versions: package or plugin -> version; plugin is the plugin that registers the tracker.
         files: file that the result depends on -> SHA-256.
-        hardware: cpu, cores, threads, memory_bytes, accelerator, system.
+        hardware: cpu, cores, threads, memory_bytes, accelerator, system; of a cluster's node that
+            was ready last, and nodes: the same of each by name.
         python: interpreter that the tracker lives in; "" for our own.
         jobs: workers at once.
         shared_machine: other programs, or the run's own workers, took CPU time from it, so that
@@ -171,6 +174,7 @@ class RunRecord:
     versions: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
     hardware: dict[str, Any] = field(default_factory=dict)
+    nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     python: str = ""
     jobs: int = 1
     shared_machine: bool = False

@@ -1,22 +1,94 @@
-"""The ray executor, where ray is installed."""
+"""The Ray executor, on a cluster of two nodes on this machine, where Ray is installed."""
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
+import os
+import threading
+import time
+import warnings
 
 import pytest
 
 from vosbench.errors import UsageError
+from vosbench.running.recorder import Progress
 
 RAY = importlib.util.find_spec("ray") is not None
+if not RAY:
+    warnings.warn("ray is not installed: tests of the cluster are SKIPPED", stacklevel=1)
+needs_ray = pytest.mark.skipif(not RAY, reason="ray is not installed")
 
 
-@pytest.mark.skipif(not RAY, reason="ray is not installed")
-def test_ray_gives_what_local_processes_give(go, masks):
+@pytest.fixture(scope="module")
+def cluster():
+    """Two nodes of one CPU each; the driver's node has none, so that it may lose any."""
+    os.environ["RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO"] = "0"
+    import ray
+    from ray.cluster_utils import Cluster
+
+    made = Cluster(initialize_head=True, head_node_args={"num_cpus": 0})
+    made.nodes = [made.add_node(num_cpus=1) for _ in range(2)]
+    ray.init(address=made.address, log_to_driver=False)
+    yield made
+    with contextlib.suppress(Exception):
+        ray.shutdown()
+    made.shutdown()
+
+
+@needs_ray
+def test_a_cluster_gives_what_local_processes_give(go, masks, cluster):
     fault = {"fault": "exit", "sequence": "bee"}
-    local, ray = go(options=fault), go(options=fault, executor="ray", results="ray")
-    assert masks(ray) == masks(local)
-    assert [r.status for r in ray.sequences().values()] == ["done", "failed", "done"]
+    there = go(options=fault, executor="ray", results="ray")
+    assert [r.status for r in there.sequences().values()] == ["done", "failed", "done"]
+    here = go(options=fault, sequences=["ant", "cat"])
+    found = masks(there)
+    assert masks(here).items() <= found.items()
+    assert there.record.jobs == 2
+    assert there.record.nodes
+    assert {r.node for r in there.sequences().values() if r.status == "done"} <= set(
+        there.record.nodes
+    )
+
+
+@needs_ray
+def test_what_no_node_has_is_said_at_once(go, cluster):
+    began = time.monotonic()
+    with pytest.raises(UsageError, match=r"3 GPU are asked for, the nodes have .*1 CPU and 0 GPU"):
+        go(executor="ray", gpus=3, results="more")
+    with pytest.raises(UsageError, match="Ray says which GPU"):
+        go(executor="ray", device="cuda:1", results="more")
+    assert time.monotonic() - began < 20
+
+
+class KillNode(Progress):
+    """Takes a node from the cluster as soon as both work."""
+
+    def __init__(self, cluster):
+        self._cluster = cluster
+        self._begun = set()
+        self.thread = None
+
+    def started(self, sequence, frames):
+        self._begun.add(sequence)
+
+    def called(self, sequence, call, frame):
+        if len(self._begun) >= 2 and self.thread is None:
+            node = self._cluster.nodes.pop()
+            self.thread = threading.Thread(
+                target=self._cluster.remove_node, args=(node,), kwargs={"allow_graceful": False}
+            )
+            self.thread.start()
+
+
+@needs_ray
+def test_a_node_that_is_lost_costs_no_sequence(go, masks, cluster):
+    kill = KillNode(cluster)
+    options = {"sleep": "0.3"}
+    there = go(options=options, executor="ray", results="ray", progress=kill, retries=3)
+    kill.thread.join()
+    assert there.complete
+    assert masks(there) == masks(go(options=options))
 
 
 @pytest.mark.skipif(RAY, reason="ray is installed")

@@ -80,14 +80,20 @@ def _complete(kind: str) -> Any:
 )
 @click.option(
     "--jobs",
-    default=1,
-    show_default=True,
+    type=int,
     metavar="N",
-    help="Sequences at once. Speed is not ranked for more than one.",
+    help="Sequences at once: 1 here, on a cluster as many as it has room for. Speed is not ranked "
+    "for more than one.",
 )
 @click.option("--limit", type=int, metavar="N", help="Only the first N sequences.")
 @click.option(
     "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
+)
+@click.option(
+    "--shard",
+    "part_of",
+    metavar="I/N",
+    help="Only the I-th of N parts of about the same length, see `vosbench merge`.",
 )
 @list_option
 @click.option(
@@ -104,6 +110,20 @@ def _complete(kind: str) -> Any:
     help="End a tracker that takes longer for one call without a sign of getting on.",
 )
 @click.option("--isolate", is_flag=True, help="A fresh process for each sequence.")
+@click.option(
+    "--retries",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    metavar="N",
+    help="On a cluster: try a sequence again whose machine was lost.",
+)
+@click.option(
+    "--gpus",
+    type=click.FloatRange(0),
+    metavar="N",
+    help="On a cluster: GPUs of a job, a fraction to share one; 1 where there are any.",
+)
 @click.option(
     "--python",
     default="",
@@ -128,6 +148,7 @@ def run(
     options: tuple[str, ...],
     sequences: tuple[str, ...],
     limit: int | None,
+    part_of: str | None,
     protocol: str | None,
     results: Path,
     data_root: tuple[Path, ...],
@@ -163,6 +184,10 @@ def run(
         rules = find_protocol(protocol)
         opened = [replace(dataset, protocol=rules.name) for dataset in opened]
     parts = [select(dataset, sequences, limit) for dataset in opened]
+    if part_of is not None:
+        from vosbench.running.shards import shard
+
+        parts = [select(part, shard(part.sequences, part_of)) for part in parts]
 
     outcomes: list[_Outcome] = []
     for dataset, part in zip(opened, parts, strict=True):
@@ -174,7 +199,7 @@ def run(
                     spec, dataset, part, replace(how, options=given[spec.name]), results
                 )
                 if not no_evaluate:
-                    outcome.evaluate(dataset, how.jobs)
+                    outcome.evaluate(dataset, how.jobs or 1)
             except KeyboardInterrupt as error:
                 click.echo("interrupted; the same command goes on from here", err=True)
                 click.get_current_context().exit(interrupted_code(error))

@@ -197,6 +197,8 @@ class RunRecorder:
             state.agree("files", info["files"])
             record.versions |= {**info["versions"], "vosbench": __version__}
             record.hardware = info["hardware"]
+            if node := info.get("node"):
+                record.nodes[node] = info["hardware"]
             record.jobs = self._jobs
             record.status = "running"
             record.started = record.started or _now()
@@ -213,7 +215,10 @@ class RunRecorder:
         self.progress.called(job.sequence.name, call, frame)
 
     def finished(self, job: Job, record: SequenceRecord, info: Mapping[str, Any]) -> None:
-        shared = self._load.shared(self._jobs)
+        shared = info.get("shared_machine")  # measured where the work was done
+        if shared is None:
+            shared = self._load.shared(self._jobs)
+        record = replace(record, node=info.get("node", ""))
         if record.status == "done" and _stamp(job) != self._stamps[job.sequence.name]:
             problem = "its files changed while it was tracked"
             record = SequenceRecord.failure(job.sequence.name, problem)

@@ -10,7 +10,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,13 +75,16 @@ class RunSettings:
         options: given options as text; what equals the default counts as not given.
         seed: of all generators, before each sequence.
         device: "cpu", "cuda", "cuda:1", ..., or "auto".
-        jobs: sequences at once, each in its own process with its share of the cores.
+        jobs: sequences at once, each in its own process with its share of the cores; None is one,
+            or as many as a cluster has room for.
         snapshots: option -> values answered in the same run, for options that the tracker lists in
             `Capabilities.snapshots`. Give the value that takes longest in `options`. Each further
             value becomes a run directory of its own, as if run with that option, its times derived.
         fresh: discard what is there.
         timeout: seconds that one call of the tracker may take without getting on.
         isolate: a fresh process for each sequence.
+        retries: times that a sequence is tried again whose worker's machine was lost.
+        gpus: GPUs that each job takes of a cluster; a fraction shares one.
         python: interpreter of another environment in which the tracker is installed.
         executor: name of a registered executor.
 
@@ -92,16 +95,18 @@ class RunSettings:
     options: Mapping[str, str] = field(default_factory=dict)
     seed: int = 0
     device: str = "auto"
-    jobs: int = 1
+    jobs: int | None = None
     snapshots: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fresh: bool = False
     timeout: float = 600.0
     isolate: bool = False
+    retries: int = 1
+    gpus: float | None = None
     python: str = ""
     executor: str = "local"
 
     def __post_init__(self) -> None:
-        if self.jobs < 1:
+        if self.jobs is not None and self.jobs < 1:
             raise UsageError(f"--jobs must be at least 1, not {self.jobs}")
         if self.timeout <= 0:
             raise UsageError(f"--timeout must be above 0 seconds, not {self.timeout:g}")
@@ -162,18 +167,22 @@ def run(
             seed=how.seed,
             device=how.device,
             snapshots=asked,
-            jobs=how.jobs,
-            threads=_threads(how.jobs),
+            jobs=how.jobs or 1,
+            threads=_threads(how.jobs or 1 if how.executor == "local" else cores()),
             timeout=how.timeout,
             isolate=how.isolate,
+            retries=how.retries,
+            gpus=how.gpus,
             python=how.python,
             plugin_files=plugins.files,
             disabled=plugins.disabled,
             log=main.folder.resolve() / "log.txt",
             scratch=scratch,
         )
-        recorder = RunRecorder(states, how.jobs, progress or Progress())
         if todo:
+            if how.jobs is None:
+                plan = replace(plan, jobs=backend.capacity(plan))
+            recorder = RunRecorder(states, plan.jobs, progress or Progress())
             todo_jobs = [_job(dataset, name, states) for name in todo]
             frames = sum(len(job.sequence) for job in todo_jobs)
             recorder.progress.begin(main, todo, frames)
@@ -239,7 +248,8 @@ def _check_device(spec: TrackerSpec, device: str) -> None:
 
 
 def _threads(jobs: int) -> int:
-    """Torch threads of a worker: its share of the cores, or OMP_NUM_THREADS if the user set it."""
+    """Torch threads of a worker, one of so many here: its share of the cores, or OMP_NUM_THREADS if
+    the user set it."""
     given = os.environ.get("OMP_NUM_THREADS", "")
     return int(given) if given.isdecimal() and int(given) > 0 else max(1, cores() // jobs)
 

@@ -51,6 +51,9 @@ class Plan:
         threads: torch threads of each.
         timeout: seconds that one call of the tracker may take without getting on.
         isolate: a fresh process for each sequence.
+        retries: times that a sequence is tried again whose worker's machine was lost.
+        gpus: GPUs that a job takes of a cluster, a fraction to share one; None: one if `device`
+            asks for one.
         python: interpreter that the tracker lives in; "" is the one we run in.
         plugin_files, disabled: as given on the command line.
         log: file that the first worker's standard output and error are appended to; those of
@@ -67,6 +70,8 @@ class Plan:
     threads: int = 1
     timeout: float = 600.0
     isolate: bool = False
+    retries: int = 1
+    gpus: float | None = None
     python: str = ""
     plugin_files: tuple[Path, ...] = ()
     disabled: tuple[str, ...] = ()
@@ -109,6 +114,9 @@ class Executor(Protocol):
 
     Example:
         class InTurn:
+            def capacity(self, plan):
+                return 1
+
             def run(self, plan, jobs, report):
                 with WorkerProcess(plan) as worker:
                     report.ready(worker.start())
@@ -116,6 +124,9 @@ class Executor(Protocol):
                         report.started(job)
                         report.finished(job, *worker.track(job))
     """
+
+    def capacity(self, plan: Plan) -> int:
+        """Jobs at once if the user names no number."""
 
     def run(self, plan: Plan, jobs: Sequence[Job], report: Report) -> None:
         """Track every job and report each one, failed or not. Whatever `report` raises, and

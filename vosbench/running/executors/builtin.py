@@ -22,6 +22,6 @@ def vosbench_register_executors(register: Callable[[ExecutorSpec], None]) -> Non
         ExecutorSpec(
             name="ray",
             factory="vosbench.running.executors.cluster:RayExecutor",
-            summary="A ray cluster with a shared file system (pip install 'vosbench[ray]').",
+            summary="A Ray cluster (pip install 'vosbench[ray]').",
         )
     )

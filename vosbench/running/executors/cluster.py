@@ -1,75 +1,288 @@
-"""A Ray cluster: one actor per job, each with a worker process of its own.
+"""A Ray cluster: one actor per job, each with a worker process of its own on some node.
 
-Frames, results and the tracker's environment must be at the same paths on every node. For GPUs give
-`--device cuda`: each job then asks the cluster for one.
+Nothing needs to lie at the same place everywhere: frames, given masks and plugin files are sent to
+the nodes, masks come back and are checked. vosbench, and the tracker's package where it has one,
+must be installed on each (or in the `--python` that is named).
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import platform
+import queue
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
 from typing import Any
 
-from vosbench.errors import UsageError
-from vosbench.running.executors import Job, Plan, Report
+from vosbench.durable import written_whole
+from vosbench.errors import FileError, UsageError
+from vosbench.running.executors import Job, OnCall, Plan, Report
+from vosbench.running.executors.pool import WorkerLost, track_all
 from vosbench.running.executors.process import WorkerProcess
+from vosbench.running.load import Load
 from vosbench.store import SequenceRecord
+
+_TELL_EVERY = 0.5  # seconds between two reports of a node on the same sequence
+_LOOK_EVERY = 5.0  # seconds after which it is asked whether a worker that does not start ever can
 
 
 class RayExecutor:
-    """Tracks `plan.jobs` sequences at once on the cluster that RAY_ADDRESS names, or on one that
-    is started on this machine. Frames are not reported one by one."""
+    """Tracks sequences on the cluster that RAY_ADDRESS names, or on one that is started on this
+    machine."""
+
+    def capacity(self, plan: Plan) -> int:
+        """Jobs at once if the user names no number: as many as the cluster has room for."""
+        ray = _connect()
+        wanted = _resources(ray, plan)
+        return max(1, sum(_fits(wanted, node) for node in _nodes(ray)))
 
     def run(self, plan: Plan, jobs: Sequence[Job], report: Report) -> None:
-        """Track every job; see `vosbench.running.executors.Executor`."""
-        try:
-            import ray
-        except ImportError:
+        """Track every job; see `vosbench.running.executors.Executor`.
+
+        Raises:
+            UsageError: no node of the cluster has what one job needs.
+        """
+        if ":" in plan.device:
             raise UsageError(
-                "--executor ray: ray is not installed", "pip install 'vosbench[ray]' adds it."
-            ) from None
-        started = not ray.is_initialized()
-        if started:
-            ray.init(log_to_driver=False, include_dashboard=False)
-        gpus = 1 if plan.device.startswith("cuda") else 0
-        remote = ray.remote(num_cpus=plan.threads, num_gpus=gpus)(_Actor)
-        actors = [remote.remote(plan) for _ in range(min(plan.jobs, len(jobs)))]
+                f"--device {plan.device}: on a cluster Ray says which GPU", "Give --device cuda."
+            )
+        ray = _connect()
+        wanted = _resources(ray, plan)
+        _require(ray, wanted)
+        track_all(plan, jobs, report, lambda _: _RayWorker(ray, plan, wanted))
+
+
+def _connect() -> Any:
+    """Ray, connected until this process ends."""
+    try:
+        import ray
+    except ImportError:
+        raise UsageError(
+            "--executor ray: ray is not installed", "pip install 'vosbench[ray]' adds it."
+        ) from None
+    if not ray.is_initialized():
+        ray.init(log_to_driver=False, include_dashboard=False)
+    return ray
+
+
+def _resources(ray: Any, plan: Plan) -> dict[str, float]:
+    """What one job takes of a node."""
+    gpus = plan.gpus
+    if gpus is None:
+        there = any(node.get("GPU", 0) for node in _nodes(ray))
+        gpus = float(plan.device == "cuda" or (plan.device == "auto" and there))
+    return {"CPU": float(plan.threads), "GPU": gpus}
+
+
+def _nodes(ray: Any) -> list[dict[str, float]]:
+    """The resources of each node that lives."""
+    return [node["Resources"] for node in ray.nodes() if node["Alive"]]
+
+
+def _fits(wanted: Mapping[str, float], node: Mapping[str, float]) -> int:
+    """Jobs that a node has room for."""
+    return min(int(node.get(kind, 0.0) / n + 1e-9) for kind, n in wanted.items() if n > 0)
+
+
+def _require(ray: Any, wanted: Mapping[str, float]) -> None:
+    """Raise UsageError unless some node could run a job: Ray would wait for ever."""
+    nodes = _nodes(ray)
+    if not any(_fits(wanted, node) for node in nodes):
+        have = ", ".join(f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in nodes)
+        raise UsageError(
+            f"no node of the cluster has room for one job: {wanted['CPU']:g} CPU and "
+            f"{wanted['GPU']:g} GPU are asked for, the nodes have {have or 'nothing'}",
+            "OMP_NUM_THREADS sets the CPUs of a job, --gpus its GPUs (a fraction shares one).",
+        )
+
+
+class _RayWorker:
+    """The driver's handle on one actor; a `vosbench.running.executors.pool.Worker`."""
+
+    def __init__(self, ray: Any, plan: Plan, wanted: Mapping[str, float]) -> None:
+        self._ray, self._wanted = ray, wanted
+        self._killed = False
+        remote = ray.remote(num_cpus=wanted["CPU"], num_gpus=wanted["GPU"])(_Actor)
+        files = {path.name: path.read_bytes() for path in plan.plugin_files}
+        self._actor = remote.remote(replace(plan, plugin_files=()), files)
+        self.alive = True
+
+    def start(self) -> Mapping[str, Any]:
+        with self._lost():
+            answer = self._actor.start.remote()
+            while not self._ray.wait([answer], timeout=_LOOK_EVERY)[0]:
+                _require(self._ray, self._wanted)  # the node with room for it may be gone
+            info: Mapping[str, Any] = self._ray.get(answer)
+            return info
+
+    def track(
+        self, job: Job, on_call: OnCall | None = None
+    ) -> tuple[SequenceRecord, Mapping[str, Any]]:
+        with self._lost():
+            for answer in self._actor.track.remote(_Shipment.of(job)):
+                told = self._ray.get(answer)
+                if isinstance(told, _Arrival):
+                    self.alive = told.alive
+                    _write(job, told)
+                    return told.record, told.info
+                if on_call is not None:
+                    on_call(*told)
+        raise WorkerLost("its answer ended early")
+
+    def kill(self) -> None:
+        self.alive = False
+        if not self._killed:
+            self._killed = True
+            with contextlib.suppress(Exception):  # it, or the cluster, may be gone
+                self._ray.kill(self._actor)
+
+    @contextlib.contextmanager
+    def _lost(self) -> Iterator[None]:
         try:
-            for info in ray.get([actor.start.remote() for actor in actors]):
-                report.ready(info)
-            waiting = list(reversed(jobs))
-            running: dict[Any, tuple[Any, Job]] = {}
-            idle = list(actors)
-            while waiting or running:
-                while idle and waiting:
-                    actor, job = idle.pop(), waiting.pop()
-                    report.started(job)
-                    running[actor.track.remote(job)] = (actor, job)
-                (answer,), _ = ray.wait(list(running), num_returns=1)
-                actor, job = running.pop(answer)
-                report.finished(job, *ray.get(answer))
-                idle.append(actor)
-        finally:
-            for actor in actors:
-                ray.kill(actor)
-            if started:
-                ray.shutdown()
+            yield
+        except self._ray.exceptions.RayTaskError as error:  # raised by our own code over there
+            raise error.cause if isinstance(error.cause, Exception) else error from None
+        except self._ray.exceptions.RayError as error:
+            self.alive = False
+            raise WorkerLost(f"{type(error).__name__} of Ray") from error
+
+    def __enter__(self) -> _RayWorker:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.kill()
+
+
+@dataclass(frozen=True, slots=True)
+class _Shipment:
+    """A job as it travels: its frames, and of its annotations those that are given away."""
+
+    job: Job
+    frames: tuple[bytes, ...]
+    annotations: Mapping[int, bytes]
+
+    @classmethod
+    def of(cls, job: Job) -> _Shipment:
+        from vosbench.datasets.reading import read_file
+
+        sequence = job.sequence
+        given = sorted(set(sequence.objects.values()) & set(sequence.annotations))
+        return cls(
+            job,
+            tuple(read_file(path) for path in sequence.frames),
+            {index: read_file(sequence.annotations[index]) for index in given},
+        )
+
+    def unpack(self, folder: Path) -> Job:
+        """The job with everything in `folder`."""
+        frames, annotations, masks = (folder / name for name in ("frames", "given", "masks"))
+        for each in (frames, annotations, masks):
+            each.mkdir()
+        sequence = self.job.sequence
+        for path, data in zip(sequence.frames, self.frames, strict=True):
+            (frames / path.name).write_bytes(data)
+        for index, data in self.annotations.items():
+            (annotations / f"{index}.png").write_bytes(data)
+        moved = replace(
+            sequence,
+            frames=tuple(frames / path.name for path in sequence.frames),
+            annotations={index: annotations / f"{index}.png" for index in self.annotations},
+        )
+        return Job(
+            sequence=moved,
+            masks={name: masks / str(i) for i, name in enumerate(self.job.masks)},
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class _Arrival:
+    """What comes back: the record, and the masks by variant and file name."""
+
+    record: SequenceRecord
+    info: Mapping[str, Any]
+    masks: Mapping[str, Mapping[str, bytes]]
+    alive: bool
+
+
+def _write(job: Job, arrival: _Arrival) -> None:
+    """Write the masks that have arrived, all that were asked for."""
+    sequence = job.sequence
+    wanted = {f"{sequence.frames[i].stem}.png" for i in sequence.output or range(len(sequence))}
+    for variant, folder in job.masks.items():
+        masks = arrival.masks.get(variant, {})
+        if arrival.record.status == "done" and set(masks) != wanted:
+            raise WorkerLost(f"{len(masks)} of {len(wanted)} masks arrived")
+        for name in wanted & set(masks):
+            try:
+                with written_whole(folder / name, sync=False) as stream:
+                    stream.write(masks[name])
+            except OSError as error:
+                raise FileError.of(error, f"{folder / name} cannot be written: ") from None
 
 
 class _Actor:
     """Looks after one worker process on some node."""
 
-    def __init__(self, plan: Plan) -> None:
-        self._plan = plan
+    def __init__(self, plan: Plan, files: Mapping[str, bytes]) -> None:
+        self._folder = tempfile.TemporaryDirectory(prefix="vosbench-")
+        root = Path(self._folder.name)
+        for name, data in files.items():
+            (root / name).write_bytes(data)
+        self._plan = replace(
+            plan,
+            plugin_files=tuple(root / name for name in files),
+            log=root / "log.txt",
+            scratch=root / "scratch",
+        )
         self._worker: WorkerProcess | None = None
 
     def start(self) -> Mapping[str, Any]:
-        """Start the worker; gives what it says when it is ready."""
+        """Start the worker; gives what it says when it is ready, and where that is."""
         self._worker = WorkerProcess(self._plan)
-        return self._worker.start()
+        return {**self._worker.start(), "node": platform.node()}
 
-    def track(self, job: Job) -> tuple[SequenceRecord, Mapping[str, Any]]:
-        """Track one sequence, by a new worker if the last one failed or died."""
-        if self._worker is None or not self._worker.alive:
-            self.start()
+    def track(self, shipment: _Shipment) -> Iterator[tuple[str, int] | _Arrival]:
+        """Track one sequence; gives the call that the tracker is at now and then, and last what
+        came of it."""
+        told: queue.SimpleQueue[tuple[str, int] | _Arrival | BaseException] = queue.SimpleQueue()
+        thread = threading.Thread(target=self._work, args=(shipment, told), daemon=True)
+        thread.start()
+        last = 0.0
+        while True:
+            item = told.get()
+            if isinstance(item, BaseException):
+                raise item
+            if isinstance(item, _Arrival):
+                yield item
+                return
+            if time.monotonic() > last + _TELL_EVERY:
+                last = time.monotonic()
+                yield item
+
+    def _work(self, shipment: _Shipment, told: queue.SimpleQueue[Any]) -> None:
         assert self._worker is not None
-        return self._worker.track(job)
+        try:
+            load = Load()
+            with tempfile.TemporaryDirectory(dir=self._folder.name) as folder:
+                job = shipment.unpack(Path(folder))
+                record, info = self._worker.track(job, lambda *call: told.put(call))
+                masks = {
+                    variant: {path.name: path.read_bytes() for path in sorted(masks.iterdir())}
+                    for variant, masks in job.masks.items()
+                    if masks.is_dir()
+                }
+            facts = {"node": platform.node(), "shared_machine": load.shared(1)}
+            info = {**info, **facts} if info else {}
+            told.put(_Arrival(record, info, masks, self._worker.alive))
+        except BaseException as error:  # raised where the driver asks
+            told.put(error)

@@ -1,0 +1,54 @@
+"""`vosbench merge`: parts of runs, made by `vosbench run --shard`, put together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from vosbench.cli.options import data_root_option, plugin_options, results_option
+from vosbench.errors import RunError
+
+
+@click.command()
+@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--dataset", metavar="NAME", help="The dataset, if it is not found by itself.")
+@click.option("--partial", is_flag=True, help="Merge though sequences are missing.")
+@results_option
+@data_root_option
+@plugin_options
+def merge(
+    parts: tuple[Path, ...],
+    dataset: str | None,
+    partial: bool,
+    results: Path,
+    data_root: tuple[Path, ...],
+) -> None:
+    """Put the parts of runs together.
+
+    PARTS are run folders, or results folders of which every run is taken. Parts of one run must
+    have been made by the same version, options and weights on the same data, and leave no gaps.
+
+    \b
+    Example:
+      vosbench run --tracker flow --dataset davis17-val --shard 1/2 --results part-1
+      vosbench run --tracker flow --dataset davis17-val --shard 2/2 --results part-2
+      vosbench merge part-1 part-2 --results results
+    """
+    from vosbench.cli.locate import open_data_of
+    from vosbench.running.shards import merge as merge_runs
+    from vosbench.store import Run, find_runs
+
+    groups: dict[tuple[str, str], list[Run]] = {}
+    for part in parts:
+        runs = [Run.open(part)] if (part / "run.json").exists() else find_runs(part)
+        if not runs:
+            raise RunError(f"there is no run in {part}")
+        for run in runs:
+            groups.setdefault((run.record.dataset, run.record.name), []).append(run)
+    for runs in groups.values():
+        data = open_data_of(runs[0], data_root, dataset)
+        merged = merge_runs(runs, data, results, partial=partial)
+        click.echo(
+            f"{merged.folder}: {len(merged.record.sequences)} sequences of {len(runs)} parts"
+        )
