@@ -19,35 +19,40 @@ _SYNC_FILE_RANGE_WRITE = 2
 
 
 @contextlib.contextmanager
-def written_whole(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
-    """A binary stream whose contents become the file `path` at the end of the block; if the block
-    raises, `path` stays as it was and nothing is left beside it. Folders are made.
+def whole_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
+    """Where to write what becomes the file `path` at the end of the block; if the block raises,
+    `path` stays as it was and nothing is left beside it. Folders are made.
 
     Args:
         sync: file and folder survive a power cut from then on; else see `sync_files`.
 
     Raises:
         OSError: it cannot be written.
+
+    Example:
+        with whole_file(path) as part:
+            torch.save(content, part)
     """
     # Short, so that a name of the full length that a file system allows can be written too.
     part = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
-        try:
-            stream = part.open("xb")
-        except FileNotFoundError:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            stream = part.open("xb")
-        with stream:
-            yield stream
-            if sync:
-                stream.flush()
-                os.fsync(stream.fileno())
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield part
+        if sync:
+            _sync(part)
         part.replace(path)
     except BaseException:
         part.unlink(missing_ok=True)
         raise
     if sync:
         _sync(path.parent)
+
+
+@contextlib.contextmanager
+def written_whole(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
+    """`whole_file` as a binary stream."""
+    with whole_file(path, sync=sync) as part, part.open("xb") as stream:
+        yield stream
 
 
 def sync_files(paths: Iterable[Path]) -> None:

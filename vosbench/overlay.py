@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
 
+from vosbench.durable import whole_file
 from vosbench.errors import VosbenchError
 from vosbench.types import VOID, Image, LabelMap
 
@@ -182,18 +183,16 @@ def contact_sheet(
 
 def write_image(path: Path, picture: Image) -> None:
     """Write a PNG; it appears whole or not at all."""
-    part = _part(path)
-    PillowImage.fromarray(picture).save(part, format="PNG", compress_level=3)
-    part.replace(path)
+    with whole_file(path, sync=False) as part:
+        PillowImage.fromarray(picture).save(part, format="PNG", compress_level=3)
 
 
 def write_gif(path: Path, pictures: Iterable[Image], fps: float) -> None:
     """Write an endless animation; it appears whole or not at all."""
     first, *others = (PillowImage.fromarray(picture).quantize(128) for picture in pictures)
-    part = _part(path)
-    duration = round(1000 / fps)
-    first.save(part, format="GIF", save_all=True, append_images=others, duration=duration, loop=0)
-    part.replace(path)
+    ms = round(1000 / fps)
+    with whole_file(path, sync=False) as part:
+        first.save(part, format="GIF", save_all=True, append_images=others, duration=ms, loop=0)
 
 
 def write_video(path: Path, pictures: Iterable[Image], fps: float) -> int:

@@ -10,7 +10,6 @@ run-length codes in the form of YouTube-VIS.
 from __future__ import annotations
 
 import json
-import os
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,6 +24,7 @@ from vosbench.datasets.listing import some
 from vosbench.datasets.masks import Layers, object_mask
 from vosbench.datasets.predictions import Predictions, open_predictions
 from vosbench.datasets.reading import encode_labels
+from vosbench.durable import whole_file
 from vosbench.errors import DatasetError, EvaluationError, UsageError
 
 if TYPE_CHECKING:
@@ -102,15 +102,9 @@ def pack(dataset: Dataset, masks: Path, output: Path, layout: Layout) -> int:
             "Nothing was written.",
             tuple(found),
         )
-    output.parent.mkdir(parents=True, exist_ok=True)
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
-    try:
-        write = _write_codes if layout.codes else _write_archive
-        count_of_masks = write(dataset, masks, part, layout)
-        part.replace(output)
-    finally:
-        part.unlink(missing_ok=True)
-    return count_of_masks
+    write = _write_codes if layout.codes else _write_archive
+    with whole_file(output) as part:
+        return write(dataset, masks, part, layout)
 
 
 def problems(dataset: Dataset, masks: Path, layout: Layout) -> list[str]:

@@ -38,6 +38,7 @@ PUBLIC = (
     "vosbench.datasets.base",
     "vosbench.datasets.reading",
     "vosbench.datasets.registry",
+    "vosbench.durable",
     "vosbench.errors",
     "vosbench.export",
     "vosbench.hookspecs",

@@ -8,6 +8,7 @@ import io
 import threading
 import zipfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -223,3 +224,11 @@ def test_full_disk(tmp_path: Path, server: Server, monkeypatch: pytest.MonkeyPat
     )
     with pytest.raises(DatasetError, match="free"):
         fetch(spec_for(server.url), tmp_path, silent)
+
+
+def test_two_fetches_into_one_root_both_succeed(server: Server, tmp_path: Path) -> None:
+    spec = spec_for(server.url)
+    with ThreadPoolExecutor(2) as pool:
+        folders = list(pool.map(lambda _: fetch(spec, tmp_path, lambda *_: None), range(2)))
+    assert folders == [tmp_path / "mine"] * 2
+    assert list((tmp_path / ".downloads").iterdir()) == []

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from vosbench.errors import DatasetError
 
 if TYPE_CHECKING:
+    from vosbench.datasets.filedigests import KeptDigests
     from vosbench.types import Frame, LabelMap, Mask
 
 
@@ -234,16 +235,19 @@ def fingerprint(dataset: Dataset) -> str:
     Raises:
         DatasetError: a file is missing or cannot be read.
     """
+    from vosbench.datasets.filedigests import KeptDigests
+
     digest = hashlib.sha256()
-    for sequence in dataset.sequences:
-        try:
-            _add_sequence(digest, sequence)
-        except OSError as error:
-            raise DatasetError(f"{error.filename} cannot be read: {error.strerror}") from None
+    with KeptDigests() as kept:
+        for sequence in dataset.sequences:
+            try:
+                _add_sequence(digest, sequence, kept)
+            except OSError as error:
+                raise DatasetError(f"{error.filename} cannot be read: {error.strerror}") from None
     return digest.hexdigest()
 
 
-def _add_sequence(digest: hashlib._Hash, sequence: VideoSequence) -> None:
+def _add_sequence(digest: hashlib._Hash, sequence: VideoSequence, kept: KeptDigests) -> None:
     facts = {
         "sequence": sequence.name,
         "frames": [(path.name, path.stat().st_size) for path in sequence.frames],
@@ -257,5 +261,4 @@ def _add_sequence(digest: hashlib._Hash, sequence: VideoSequence) -> None:
         facts["layers"] = [[index, *sorted(of)] for index, of in sorted(sequence.layers.items())]
         files = [of[obj] for _, of in sorted(sequence.layers.items()) for obj in sorted(of)]
     digest.update(json.dumps(facts, sort_keys=True).encode())
-    for path in files:
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+    digest.update(kept.of(files))

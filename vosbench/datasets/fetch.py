@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 import requests
+from filelock import FileLock, Timeout
 
 from vosbench.datasets.archives import Progress, check_space, unpack
 from vosbench.datasets.base import Archive, DatasetSpec
@@ -39,19 +42,37 @@ def fetch(spec: DatasetSpec, root: Path, progress: Progress) -> Path:
     downloads = root / ".downloads"
     try:
         downloads.mkdir(parents=True, exist_ok=True)
-        for archive in spec.archives:
-            target = root / archive.into
-            if target.exists():
-                raise DatasetError(
-                    f"{target} is there already, but is not a complete {spec.name}",
-                    "Move it away, then fetch again.",
-                )
-            file = download(archive, downloads, progress)
-            unpack(file, target, archive.strip, progress)
-            file.unlink()
+        with _alone(root, progress):
+            with contextlib.suppress(DatasetError):  # a command that we waited for was faster
+                return _checked(spec, root)
+            for archive in spec.archives:
+                target = root / archive.into
+                if target.exists():
+                    raise DatasetError(
+                        f"{target} is there already, but is not a complete {spec.name}",
+                        "Move it away, then fetch again.",
+                    )
+                file = download(archive, downloads, progress)
+                unpack(file, target, archive.strip, progress)
+                file.unlink()
     except OSError as error:
         raise DatasetError(f"cannot fetch {spec.name}: {error}") from None
     return _checked(spec, root)
+
+
+@contextlib.contextmanager
+def _alone(root: Path, progress: Progress) -> Iterator[None]:
+    """One command at a time fetches into a data root; others wait."""
+    lock = FileLock(root / ".fetching.lock")
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        progress("waiting for another command that fetches", 0, 0)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def download(archive: Archive, folder: Path, progress: Progress) -> Path:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import html
 import json
 import math
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Any, Self
 import pandas as pd
 
 from vosbench.datasets.base import Dataset, label_of, part_of
+from vosbench.durable import written_whole
 from vosbench.errors import EvaluationError
 from vosbench.evaluation.intervals import score_intervals
 from vosbench.evaluation.score import AnySpec, SequenceScores
@@ -197,9 +197,8 @@ class Evaluation:
         clear(folder)
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            part = folder / f".{name}.{os.getpid()}.part"
-            part.write_text(text, encoding="utf-8", newline="\n")
-            part.replace(folder / name)
+            with written_whole(folder / name) as stream:
+                stream.write(text.encode())
 
     @classmethod
     def read(cls, folder: Path) -> Self:

@@ -30,6 +30,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vosbench.durable import whole_file
 from vosbench.errors import UsageError
 from vosbench_eosvos.model import MaskRCNN, ModelConfig, build_model
 
@@ -132,9 +133,8 @@ class LearnedOptimiser:
             "learning": json.dumps(self.learning),
             "provenance": json.dumps(self.provenance),
         }
-        part = path.with_name(path.name + ".part")
-        save_file(tensors, part, header)
-        part.replace(path)
+        with whole_file(path) as part:
+            save_file(tensors, part, header)
 
     @classmethod
     def load(cls, path: Path) -> LearnedOptimiser:

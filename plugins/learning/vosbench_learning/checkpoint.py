@@ -7,14 +7,14 @@ from typing import Any
 
 import torch
 
+from vosbench.durable import whole_file
 from vosbench.errors import RunError
 
 
 def save_checkpoint(path: Path, content: dict[str, Any]) -> None:
-    """Write `content` (tensors and plain values) atomically."""
-    part = path.with_name(path.name + ".part")
-    torch.save(content, part)
-    part.replace(path)
+    """Write `content` (tensors and plain values): whole or not at all, after a power cut too."""
+    with whole_file(path) as part:
+        torch.save(content, part)
 
 
 def load_checkpoint(path: Path, settings: dict[str, Any]) -> dict[str, Any] | None:

@@ -21,6 +21,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
+from vosbench.durable import written_whole
 from vosbench.errors import DatasetError
 
 Image = NDArray[np.uint8]
@@ -257,8 +258,8 @@ def _decode_all(sources: Sequence[_Source], index: Path, blob: Path | None) -> N
     else:
         part.unlink()
     text = json.dumps({"items": [asdict(i) for i in items], "skipped": skipped})
-    part.write_text(text)
-    part.replace(index)
+    with written_whole(index) as stream:  # last: it vouches for the pixels
+        stream.write(text.encode())
 
 
 def _decode(source: _Source) -> tuple[Image, Labels]:

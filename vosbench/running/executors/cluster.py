@@ -19,13 +19,16 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from vosbench.datasets.reading import encode_labels, read_file
 from vosbench.durable import written_whole
-from vosbench.errors import FileError, UsageError
+from vosbench.errors import FileError, UsageError, VosbenchError
 from vosbench.running.executors import Job, OnCall, Plan, Report
 from vosbench.running.executors.pool import WorkerLost, track_all
 from vosbench.running.executors.process import WorkerProcess
 from vosbench.running.load import Load
 from vosbench.store import SequenceRecord
+from vosbench.tracking.clip import given_masks
+from vosbench.types import label_map
 
 _TELL_EVERY = 0.5  # seconds between two reports of a node on the same sequence
 _LOOK_EVERY = 5.0  # seconds after which it is asked whether a worker that does not start ever can
@@ -123,8 +126,12 @@ class _RayWorker:
     def track(
         self, job: Job, on_call: OnCall | None = None
     ) -> tuple[SequenceRecord, Mapping[str, Any]]:
+        try:
+            shipment = _Shipment.of(job)
+        except VosbenchError as error:
+            return SequenceRecord.failure(job.sequence.name, str(error)), {}
         with self._lost():
-            for answer in self._actor.track.remote(_Shipment.of(job)):
+            for answer in self._actor.track.remote(shipment):
                 told = self._ray.get(answer)
                 if isinstance(told, _Arrival):
                     self.alive = told.alive
@@ -165,38 +172,38 @@ class _RayWorker:
 
 @dataclass(frozen=True, slots=True)
 class _Shipment:
-    """A job as it travels: its frames, and of its annotations those that are given away."""
+    """A job as it travels: its frames, and of its annotations the masks that are given away."""
 
     job: Job
     frames: tuple[bytes, ...]
-    annotations: Mapping[int, bytes]
+    given: Mapping[int, bytes]
 
     @classmethod
     def of(cls, job: Job) -> _Shipment:
-        from vosbench.datasets.reading import read_file
-
+        """Raises DatasetError: a file cannot be read."""
         sequence = job.sequence
-        given = sorted(set(sequence.objects.values()) & set(sequence.annotations))
-        return cls(
-            job,
-            tuple(read_file(path) for path in sequence.frames),
-            {index: read_file(sequence.annotations[index]) for index in given},
-        )
+        given = {}
+        for index, targets in given_masks(sequence).items():
+            size = next(iter(targets.values())).shape
+            given[index] = encode_labels(label_map(targets, (size[0], size[1])))
+        return cls(job, tuple(read_file(path) for path in sequence.frames), given)
 
     def unpack(self, folder: Path) -> Job:
         """The job with everything in `folder`."""
-        frames, annotations, masks = (folder / name for name in ("frames", "given", "masks"))
-        for each in (frames, annotations, masks):
+        frames, given, masks = (folder / name for name in ("frames", "given", "masks"))
+        for each in (frames, given, masks):
             each.mkdir()
         sequence = self.job.sequence
         for path, data in zip(sequence.frames, self.frames, strict=True):
             (frames / path.name).write_bytes(data)
-        for index, data in self.annotations.items():
-            (annotations / f"{index}.png").write_bytes(data)
+        for index, data in self.given.items():
+            (given / f"{index}.png").write_bytes(data)
         moved = replace(
             sequence,
             frames=tuple(frames / path.name for path in sequence.frames),
-            annotations={index: annotations / f"{index}.png" for index in self.annotations},
+            annotations={index: given / f"{index}.png" for index in self.given},
+            layers={},
+            binary=False,
         )
         return Job(
             sequence=moved,

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import FeaturePyramidNetwork
 
+from vosbench.durable import whole_file
 from vosbench.errors import UsageError
 from vosbench_learning.backbone import StageOutputs, build_backbone
 from vosbench_learning.norm import GroupNorm
@@ -125,9 +126,8 @@ def _resize(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
 def save_weights(net: OsvosNet, path: Path, provenance: dict[str, str]) -> None:
     """All tensors in half precision; `provenance` goes into the readable header."""
     state = {k: v.detach().half().contiguous() for k, v in net.state_dict().items()}
-    part = path.with_name(path.name + ".part")
-    save_file(state, part, {"format": _FORMAT, **provenance})
-    part.replace(path)
+    with whole_file(path) as part:
+        save_file(state, part, {"format": _FORMAT, **provenance})
 
 
 def load_weights(path: Path) -> OsvosNet:

@@ -13,6 +13,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from vosbench.durable import whole_file
 from vosbench.errors import UsageError
 from vosbench_baselines.stm.network import CONFIGS, StmConfig, StmNet
 
@@ -45,9 +46,8 @@ def save_weights(net: StmNet, path: Path, provenance: dict[str, str]) -> None:
     """All tensors in half precision; `provenance` goes into the readable header."""
     state = {k: v.detach().half().contiguous() for k, v in net.state_dict().items()}
     header = {"format": _FORMAT, "config": json.dumps(net.config.to_dict()), **provenance}
-    part = path.with_name(path.name + ".part")
-    save_file(state, part, header)
-    part.replace(path)
+    with whole_file(path) as part:
+        save_file(state, part, header)
 
 
 def load_weights(path: Path) -> StmNet:
