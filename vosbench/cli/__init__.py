@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from vosbench.cli.options import load_plugins, plugin_options
-from vosbench.errors import EvaluationError, FileError, VosbenchError
+from vosbench.errors import EvaluationError, FileError, UsageError, VosbenchError
 from vosbench.processes import interrupted_code, signals_raised
 
 #: command -> (module:attribute, one-line help shown without importing the module)
@@ -63,8 +63,10 @@ class VosbenchGroup(click.Group):
         except KeyboardInterrupt as error:
             click.echo("interrupted", err=True)
             ctx.exit(interrupted_code(error))
-        except (VosbenchError, OSError) as error:
-            if isinstance(error, OSError):
+        except (VosbenchError, OSError, UnicodeEncodeError) as error:
+            if isinstance(error, UnicodeEncodeError):
+                error = UsageError(f"the name {str(error.object)[:80]!r} is no UTF-8", "Rename it.")
+            elif isinstance(error, OSError):
                 if isinstance(error, ConnectionError | TimeoutError | ChildProcessError):
                     raise  # no file's fault
                 error = FileError.of(error)

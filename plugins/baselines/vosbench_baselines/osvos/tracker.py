@@ -104,12 +104,13 @@ class OsvosTracker:
         so that the marks tell what each number alone would have taken."""
         new = {obj: self._start(frame, obj, mask, ctx.seed) for obj, mask in targets.items()}
         self.objects |= new
-        done = 0
+        done = taken = 0
         for steps in self._steps(ctx) if new else ():
             for tuned in new.values():
                 if tuned.network is not None:
                     for step in range(done, steps):
                         tuned.network.step(tuned.examples[step % len(tuned.examples)])
+                        ctx.progress(taken := taken + 1)
                     tuned.models[steps] = tuned.network.snapshot()
             ctx.snapshot_ready(f"iterations={steps}")
             done = steps

@@ -1,0 +1,190 @@
+"""How time and memory grow with frames, objects, sequences and runs.
+
+    python benchmarks/scale.py --write
+
+Needs no data: videos are generated, tracked by a tracker that costs nothing, and thrown away.
+`--write` puts the result into scale.md beside this file.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from vosbench.datasets.reading import write_labels
+
+PLUGIN = """
+import numpy as np
+from vosbench import Capabilities, Prediction, TrackerSpec, hookimpl
+
+class Still:
+    def __init__(self, ctx): pass
+    def init(self, frame, targets, ctx):
+        self.labels = np.zeros(frame.size, np.uint8)
+        for obj, mask in targets.items():
+            self.labels[mask] = obj
+    def track(self, frame, targets, ctx):
+        return Prediction.from_labels(self.labels)
+
+@hookimpl
+def vosbench_register_trackers(register):
+    register(TrackerSpec(name="scale", factory=Still, summary="Nothing moves."))
+    register(TrackerSpec(name="scale-single", factory=Still, summary="One object at a time.",
+                         capabilities=Capabilities(multi_object=False)))
+"""
+
+
+#: What a command was, its seconds, and the peak MB of the largest of its processes.
+Measured = tuple[str, float, float]
+
+
+def make_dataset(
+    root: Path, sequences: int, frames: int, objects: int, size: tuple[int, int]
+) -> Path:
+    """A dataset in DAVIS layout, every frame the same file and annotated alike."""
+    height, width = size
+    labels = np.zeros(size, np.uint8)
+    across = int(np.ceil(np.sqrt(objects)))
+    for obj in range(objects):
+        y, x = divmod(obj, across)
+        labels[
+            y * height // across : (y + 1) * height // across - 1,
+            x * width // across : (x + 1) * width // across - 1,
+        ] = obj + 1
+    image = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
+    cv2.imwrite(str(root / "image.jpg"), cv2.blur(image, (9, 9)))
+    write_labels(root / "labels.png", labels)
+    for sequence in range(sequences):
+        for part, source, suffix in (
+            ("JPEGImages", "image.jpg", "jpg"),
+            ("Annotations", "labels.png", "png"),
+        ):
+            folder = root / "data" / part / "480p" / f"s{sequence:05d}"
+            folder.mkdir(parents=True)
+            for frame in range(frames):
+                (folder / f"{frame:05d}.{suffix}").hardlink_to(root / source)
+    return root / "data"
+
+
+def measured(*arguments: object) -> tuple[float, float]:
+    """(seconds, peak MB of any of its processes) of a command."""
+    code = (
+        "import resource, subprocess, sys; "
+        "done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE); "
+        "sys.stderr.buffer.write(done.stderr); "
+        "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)"
+    )
+    began = time.perf_counter()
+    done = subprocess.run(
+        [sys.executable, "-c", code, sys.executable, "-m", "vosbench", *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(done.stderr)
+    return time.perf_counter() - began, int(done.stdout) / 1024
+
+
+def run_of(
+    tracker: str, sequences: int, frames: int, objects: int, size: tuple[int, int] = (120, 160)
+) -> list[Measured]:
+    """Run, score and compare over generated data."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "plugin.py").write_text(PLUGIN)
+        data = make_dataset(root, sequences, frames, objects, size)
+        common = ("--dataset", data, "--results", root / "results")
+        plugin = ("--plugin", root / "plugin.py")
+        run = ("run", *plugin, "--tracker", tracker, "--no-evaluate", *common)
+        made = root / "results/data" / tracker
+        return [
+            ("run", *measured(*run)),
+            ("the same again", *measured(*run)),
+            ("evaluate", *measured("evaluate", made, *plugin, "--dataset", data)),
+            ("compare", *measured("compare", *common)),
+        ]
+
+
+def many_runs(count: int) -> list[Measured]:
+    """List and compare so many scored runs of one sequence."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        (root / "plugin.py").write_text(PLUGIN)
+        data = make_dataset(root, 1, 10, 1, (60, 80))
+        results = root / "results"
+        common = ("--dataset", data, "--results", results)
+        measured("run", "--plugin", root / "plugin.py", "--tracker", "scale", *common)
+        first = results / "data/scale"
+        for seed in range(1, count):
+            other = first.with_name(f"scale+seed={seed}")
+            subprocess.run(["cp", "-al", str(first), str(other)], check=True)
+            record = json.loads((first / "run.json").read_text())
+            (other / "run.json").unlink()
+            (other / "run.json").write_text(json.dumps(record | {"seed": seed}))
+        return [("compare", *measured("compare", *common))]
+
+
+def table(title: str, rows: list[tuple[str, list[Measured]]]) -> str:
+    lines = [f"## {title}", "", "| | command | s | peak MB |", "|---|---|---:|---:|"]
+    for what, parts in rows:
+        lines += [f"| {what} | {name} | {s:.1f} | {mb:.0f} |" for name, s, mb in parts]
+    return "\n".join(lines) + "\n"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--small", action="store_true", help="a tenth of everything")
+    parser.add_argument("--write", action="store_true", help="write scale.md")
+    arguments = parser.parse_args()
+    n = 10 if arguments.small else 1
+
+    def at(sequences: int, frames: int, objects: int, tracker: str = "scale") -> list[Measured]:
+        return run_of(tracker, max(1, sequences // n), max(4, frames // n), objects)
+
+    small = " --small" if arguments.small else ""
+    text = f"""# What scale costs
+
+{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python
+{platform.python_version()}, {time.strftime("%Y-%m-%d")},
+`python benchmarks/scale.py{small} --write`.
+Frames of 160x120, a tracker that computes nothing; peak memory is of the largest process.
+
+"""
+    text += table(
+        "Frames of one sequence, one object",
+        [(f"{f // n} frames", at(1, f, 1)) for f in (1000, 10000)],
+    )
+    text += "\n" + table(
+        "Objects of a sequence of 100 frames",
+        [(f"{k} objects", run_of("scale", 1, 100 // (1 if n == 1 else 5), k)) for k in (20, 200)],
+    )
+    text += "\n" + table(
+        "One session per object (wrapped), 1000 frames",
+        [(f"{k} objects", at(1, 1000, k, "scale-single")) for k in (1, 4)],
+    )
+    text += "\n" + table(
+        "Sequences of 10 frames",
+        [(f"{s // n} sequences", run_of("scale", s // n, 10, 1)) for s in (100, 1000)],
+    )
+    text += "\n" + table(
+        "Runs in one results folder",
+        [(f"{r // n} runs", many_runs(r // n)) for r in (100, 1000)],
+    )
+    print(text)
+    if arguments.write:
+        Path(__file__).with_suffix(".md").write_text(text)
+
+
+if __name__ == "__main__":
+    main()
