@@ -40,7 +40,8 @@ class Source:
         masks: folder or JSON file, see `vosbench.datasets.predictions`.
         threshold: of soft masks, share of 255 from which on a pixel belongs to the object; 0 for
             masks of ids.
-        by_order: pair masks with frames by their order, not by their names.
+        by_order: pair masks with all frames, or with the annotated ones, by their order and not by
+            their names.
     """
 
     masks: Path
@@ -51,12 +52,15 @@ class Source:
         """The masks of `video`; None where there are none. Raises DatasetError."""
 
         def in_order(names: list[str]) -> Mapping[int, str]:
-            if len(names) != len(video):
-                raise DatasetError(
-                    f"{self.masks / video.name} holds {len(names)} masks for {len(video)} frames",
-                    "--by-order needs as many masks as frames.",
-                )
-            return dict(enumerate(names))
+            annotated = sorted(video.annotations)
+            for indices in (range(len(video)), annotated):
+                if len(indices) == len(names):
+                    return dict(zip(indices, names, strict=True))
+            raise DatasetError(
+                f"{self.masks / video.name} holds {len(names)} masks for {len(video)} frames, of "
+                f"which {len(annotated)} are annotated",
+                "--by-order needs as many masks as frames, or as annotated frames.",
+            )
 
         return open_predictions(
             self.masks, video, in_order if self.by_order else None, self.threshold

@@ -7,6 +7,7 @@ as every player does.
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ from pathlib import Path
 
 from vosbench.config import cache_path
 from vosbench.errors import DatasetError
+
+_log = logging.getLogger(__name__)
 
 _COMPLETE = 0.95  # of the frames that the file promises, which is an estimate in some formats
 
@@ -32,6 +35,7 @@ def extract_frames(video: Path) -> Path:
         home = cache_path() / "videos" / f"{video.stem}-{digest}"
         if home.is_dir():
             return home
+        _log.warning("decoding the frames of %s into %s, once", video, home.parent)
         home.parent.mkdir(parents=True, exist_ok=True)
         part = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
         try:

@@ -204,7 +204,7 @@ class _Scorer:
     def _checked(self, index: int, prediction: LabelMap) -> LabelMap | None:
         """A label map whose values can be scored, or None."""
         largest = int(prediction.max()) if prediction.size else 0
-        if index == self.looked_at and largest > 1:
+        if index == self.looked_at and (largest > 1 or (largest and 1 not in self.objects)):
             self._look_at(index, prediction)
         if self.rules.merged:
             return prediction

@@ -115,3 +115,10 @@ def test_late_objects_under_a_protocol_without_them_show_the_way(tmp_path: Path,
     result = vosbench(*command, "--protocol", "davis2017")
     assert result.exit_code == 6
     assert "--protocol objects" in result.output
+
+
+def test_id_1_where_the_object_has_another_is_doubted(tmp_path: Path, scores) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(128)] * FRAMES)
+    write_masks(tmp_path / "masks/a", [squares(1)] * FRAMES)
+    warnings = scores("masks", "data")["warnings"]
+    assert "a: mask 00003 shows ids that no object has: 1, not 128" in warnings

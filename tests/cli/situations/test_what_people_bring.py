@@ -271,3 +271,14 @@ def test_a_video_that_cannot_be_decoded_is_refused(tmp_path: Path, vosbench) -> 
     result = vosbench("run", "--tracker", "copy-first", "--dataset", path)
     assert result.exit_code == 3
     assert "is a video, not a dataset" in result.output
+
+
+def test_masks_of_annotated_frames_alone_are_imported_in_order(tmp_path: Path, vosbench) -> None:
+    write_frames(tmp_path / "data/JPEGImages/a", 11)
+    write_masks(tmp_path / "data/Annotations/a", {t: squares(1, shift=t) for t in (0, 5, 7, 10)})
+    masks = {i: squares(1, shift=t + 2) for i, t in enumerate((0, 5, 7, 10))}
+    write_masks(tmp_path / "masks/a", masks)
+    command = ("import", "masks", "--name", "theirs", "--dataset", "data", "--by-order")
+    result = vosbench(*command)
+    assert result.exit_code == 0, result.output
+    assert f"J {SHIFTED:.3f}" in result.stdout
