@@ -68,7 +68,8 @@ class Capabilities:
         needs_grad: computes gradients while it tracks (it is never put in inference mode anyway).
         access: "streaming" sees frames one by one; "video" may read all frames from the start
             through `ctx.video`.
-        deterministic: two runs with one seed give identical masks.
+        deterministic: two runs with one seed give identical masks: always, never, or on these kinds
+            of device.
         devices: kinds of device it can run on.
         snapshots: names of options of which several values can be answered by one run
             (`ctx.snapshots`), e.g. the number of fine-tuning steps.
@@ -78,9 +79,15 @@ class Capabilities:
     late_objects: bool = True
     needs_grad: bool = False
     access: Literal["streaming", "video"] = "streaming"
-    deterministic: bool = True
+    deterministic: bool | tuple[str, ...] = True
     devices: tuple[str, ...] = ("cpu", "cuda")
     snapshots: tuple[str, ...] = ()
+
+    def deterministic_on(self, device: str) -> bool:
+        """Whether two runs with one seed give identical masks on `device` ("cuda:1", ...)."""
+        if isinstance(self.deterministic, bool):
+            return self.deterministic
+        return device.partition(":")[0] in self.deterministic
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

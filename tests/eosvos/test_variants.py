@@ -5,9 +5,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.variants import ABLATION, VARIANTS, Settings, specs
+from vosbench_eosvos.cli import eosvos
+from vosbench_eosvos.variants import ABLATION, ABLATION_WEIGHTS, VARIANTS, Settings, specs
 from vosbench_eosvos.weights import find_weights
 
 PUBLISHED = [
@@ -87,3 +89,16 @@ def test_every_variant_and_option_is_documented():
     text = (Path(__file__).parents[2] / "docs" / "eosvos.md").read_text()
     names = [*VARIANTS, *(option.name for option in Settings.options())]
     assert [name for name in names if f"`{name}`" not in text] == []
+
+
+def test_the_ablation_takes_weights_of_another_model_from_a_folder(tmp_path):
+    def ablate():
+        arguments = ["ablate", "--dataset", "demo", "--weights", str(tmp_path), "--no-run"]
+        return CliRunner().invoke(eosvos, [*arguments, "--results", str(tmp_path)])
+
+    assert set(ABLATION_WEIGHTS) == {row.split("+")[0] for row in ABLATION}
+    for name in dict.fromkeys(ABLATION_WEIGHTS.values()):
+        refused = ablate().exception
+        assert isinstance(refused, UsageError) and f"{name}.safetensors" in str(refused)
+        (tmp_path / f"{name}.safetensors").write_bytes(b"")
+    assert "is not there" not in str(ablate().exception)

@@ -77,7 +77,9 @@ def _show_one(plugins: Plugins, spec: TrackerSpec) -> None:
         "late objects": capabilities.late_objects,
         "gradients": capabilities.needs_grad,
         "access": capabilities.access,
-        "deterministic": capabilities.deterministic,
+        "deterministic": capabilities.deterministic
+        if isinstance(capabilities.deterministic, bool)
+        else f"on {', '.join(capabilities.deterministic)}",
         "devices": ", ".join(capabilities.devices),
         "several values in one run": ", ".join(capabilities.snapshots) or "no option",
     }

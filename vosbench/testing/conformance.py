@@ -161,7 +161,7 @@ def check_tracker(
         UsageError: an option that the tracker does not take.
         PluginError: the tracker cannot be built.
     """
-    if missing := _missing(spec, case):
+    if missing := _missing(spec, case, device):
         return Outcome(case, "skipped", missing)
     started = time.perf_counter()
     status: Literal["passed", "failed"] = "failed"
@@ -208,9 +208,9 @@ def make_context(
     )
 
 
-def _missing(spec: TrackerSpec, case: Case) -> str:
-    if "deterministic" in case.needs and not spec.capabilities.deterministic:
-        return "it declares not to be deterministic"
+def _missing(spec: TrackerSpec, case: Case, device: str) -> str:
+    if "deterministic" in case.needs and not spec.capabilities.deterministic_on(device):
+        return f"it declares not to be deterministic on {device}"
     if "streaming" in case.needs and spec.capabilities.access == "video":
         return "it declares to see the whole video from the start"
     return ""

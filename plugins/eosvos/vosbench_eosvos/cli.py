@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vosbench.cli.ablate import ablation_command
+from vosbench.errors import UsageError
 from vosbench_eosvos.published import SOURCE, ablation_table
-from vosbench_eosvos.variants import ABLATION
+from vosbench_eosvos.variants import ABLATION, ABLATION_WEIGHTS
 
 if TYPE_CHECKING:
     from vosbench.analysis.ablation import AblationRow
@@ -453,6 +454,9 @@ def import_reference(file: Path, name: str | None, out: Path | None) -> None:
     click.echo(f"{parameters:,} parameters, {rates:,} learning rates: wrote {path}")
 
 
+_WEIGHTS = "eosvos ablate --weights"
+
+
 def _ablation_rows() -> list[AblationRow]:
     from vosbench.analysis.ablation import parse_rows
     from vosbench_eosvos.published import ablation
@@ -460,21 +464,42 @@ def _ablation_rows() -> list[AblationRow]:
     listed = ablation()
     rows = listed[listed["iterations"] == 10]
     published = [(str(n), p / 100) for n, p in zip(rows["variant"], rows["JF"], strict=True)]
+    folder: Path | None = click.get_current_context().meta.get(_WEIGHTS)
     return [
-        replace(row, published=None if place is None else published[place])
+        replace(
+            row,
+            published=None if place is None else published[place],
+            options={**row.options, **({} if folder is None else _weights_in(folder, row.tracker))},
+        )
         for row, place in zip(parse_rows(",".join(ABLATION)), ABLATION.values(), strict=True)
     ]
 
 
-eosvos.add_command(
-    ablation_command(
-        "ablate",
-        "The paper's ablation (Table 1, 10 steps): what each idea gains over the one before. "
-        f"Rows: {', '.join(ABLATION)}.",
-        _ablation_rows,
-        (SOURCE, ablation_table),
-    )
+def _weights_in(folder: Path, tracker: str) -> dict[str, str]:
+    """The option that names a row's weights in `folder`. Raises UsageError if they are missing."""
+    path = folder / f"{ABLATION_WEIGHTS[tracker]}.safetensors"
+    if not path.is_file():
+        names = ", ".join(dict.fromkeys(ABLATION_WEIGHTS.values()))
+        raise UsageError(f"{path} is not there", f"--weights needs {names} (.safetensors).")
+    return {"weights": str(path)}
+
+
+_ablate = ablation_command(
+    "ablate",
+    "The paper's ablation (Table 1, 10 steps): what each idea gains over the one before. "
+    f"Rows: {', '.join(ABLATION)}.",
+    _ablation_rows,
+    (SOURCE, ablation_table),
 )
+click.option(
+    "--weights",
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    expose_value=False,
+    callback=lambda ctx, _param, folder: ctx.meta.__setitem__(_WEIGHTS, folder),
+    help="Folder with parent, single-lr, neuron-lr, lovasz and full (.safetensors) of another "
+    "model, r50 for instance; default: those of the light model that ship.",
+)(_ablate)
+eosvos.add_command(_ablate)
 
 
 if __name__ == "__main__":

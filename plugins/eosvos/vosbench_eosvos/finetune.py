@@ -117,6 +117,7 @@ def fine_tune(
     *,
     at: Sequence[int],
     seed: int,
+    after_step: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[int, dict[str, Tensor]]]:
     """Yield the parameters after each number of steps in `at`.
 
@@ -130,6 +131,7 @@ def fine_tune(
         batches: what step t learns from.
         at: ascending numbers of steps; 0 is `start` itself.
         seed: of the RoIs that the losses look at.
+        after_step: called after each step.
 
     Yields:
         (steps, name -> tensor).
@@ -141,6 +143,7 @@ def fine_tune(
             grads = _gradients(model, params, batches(step), derive_seed(seed, step))
             params = learned.step(params, grads)
             step += 1
+            after_step()
         yield goal, {name: value.detach() for name, value in params.items()}
 
 

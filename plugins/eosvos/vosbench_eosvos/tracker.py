@@ -10,6 +10,8 @@ Objects know nothing of each other before their probabilities are fused, by maxi
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -147,7 +149,7 @@ class EosvosTracker:
         """Adapt online to own predictions, every `online_every` frames."""
         if not self.settings.online or self._features is None:
             return
-        features = self._features
+        features, after_step = self._features, _counted(ctx)
         for tracked in self._objects.values():
             since = frame.index - tracked.first
             for state in tracked.states.values() if since else ():
@@ -155,7 +157,7 @@ class EosvosTracker:
                     state.probabilities, state.score, lambda target: self._example(features, target)
                 )
                 if since % self.settings.online_every == 0:
-                    self._adapt(frame, tracked, state, ctx.seed)
+                    self._adapt(frame, tracked, state, ctx.seed, after_step)
                     seen = state.probabilities is not None and (state.probabilities >= 0.5).any()
                     state.began = state.box if seen else None
                     if self.conventions.forget_lost:
@@ -189,6 +191,7 @@ class EosvosTracker:
         """Fine-tune on the objects that `targets` gives away, all to the first number of steps,
         then all to the next, so that the marks tell what each number alone would have taken."""
         runs = {}
+        after_step = _counted(ctx)
         for identity, mask in targets.items():
             tracked = TrackedObject(identity, frame.index, [])
             self._objects[identity] = tracked
@@ -204,6 +207,7 @@ class EosvosTracker:
                     batches,
                     at=self._steps(ctx),
                     seed=derive_seed(ctx.seed, _FINE_TUNING, identity, frame.index),
+                    after_step=after_step,
                 )
         done = 0
         for steps in self._steps(ctx):
@@ -293,7 +297,14 @@ class EosvosTracker:
             state.box = state.began
         return follow_edges(frame.image, native) if self.settings.edges else native
 
-    def _adapt(self, frame: Frame, tracked: TrackedObject, state: ObjectState, seed: int) -> None:
+    def _adapt(
+        self,
+        frame: Frame,
+        tracked: TrackedObject,
+        state: ObjectState,
+        seed: int,
+        after_step: Callable[[], object] = lambda: None,
+    ) -> None:
         """`online_iterations` steps from theta_T on the given frame and the remembered ones."""
         examples = [tracked.given[0], *state.memory.examples]
         *_, (_, state.params) = fine_tune(
@@ -303,7 +314,14 @@ class EosvosTracker:
             cycle(examples, self.settings.batch),
             at=(self.settings.online_iterations,),
             seed=derive_seed(seed, _ONLINE, tracked.identity, frame.index),
+            after_step=after_step,
         )
+
+
+def _counted(ctx: Context) -> Callable[[], None]:
+    """Tells the harness after each fine-tuning step of a call that it gets on."""
+    steps = itertools.count(1)
+    return lambda: ctx.progress(next(steps))
 
 
 def _scale(box: Box, size: tuple[int, ...], to: tuple[int, int]) -> Box:

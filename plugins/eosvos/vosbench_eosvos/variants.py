@@ -167,6 +167,21 @@ ABLATION: dict[str, int | None] = {
 }
 
 
+#: Weights of each tracker of the ablation, as `vosbench eosvos ablate --weights` looks for them.
+ABLATION_WEIGHTS: dict[str, str] = {
+    "handcrafted-10": "parent",
+    "eosvos-10-single-lr": "single-lr",
+    "eosvos-10-neuron-lr": "neuron-lr",
+    "eosvos-10-gn-lovasz": "lovasz",
+    "eosvos-10-boxprop": "lovasz",
+    "eosvos-10": "full",
+    "eosvos-10-ona": "full",
+}
+
+#: CUDA adds gradients of embedding_bag and index in any order: masks differ in single pixels.
+_CAPABILITIES = Capabilities(needs_grad=True, deterministic=("cpu",), snapshots=("iterations",))
+
+
 def specs() -> Iterator[TrackerSpec]:
     """The variants of e-OSVOS."""
     for name, (summary, settings) in VARIANTS.items():
@@ -175,7 +190,7 @@ def specs() -> Iterator[TrackerSpec]:
             factory="vosbench_eosvos.tracker:EosvosTracker",
             summary=f"e-OSVOS: {summary}",
             options=Settings.options(),
-            capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
+            capabilities=_CAPABILITIES,
             settings=settings,
         )
 
@@ -191,7 +206,7 @@ def handcrafted_specs() -> Iterator[TrackerSpec]:
                 *Settings.options(),
                 Option("rate", 3e-3, "the learning rate of all parameters (plain SGD)"),
             ),
-            capabilities=Capabilities(needs_grad=True, snapshots=("iterations",)),
+            capabilities=_CAPABILITIES,
             # As eosvos-10-single-lr: what differs is where weights and rate come from.
             settings={**PLAIN, "weights": "parent-lite", "iterations": steps},
         )

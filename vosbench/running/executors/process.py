@@ -102,6 +102,7 @@ class WorkerProcess:
 
     def __init__(self, plan: Plan, number: int = 0) -> None:
         self._plan = plan
+        self._number = number
         self._remote = bool(plan.python)
         self._timed_out = ""
         self._left = float("inf")
@@ -157,8 +158,9 @@ class WorkerProcess:
         try:
             spec = answer["spec"]
             capabilities = spec["capabilities"]
-            for name in ("devices", "snapshots"):
-                capabilities[name] = tuple(capabilities[name])
+            for name in ("devices", "snapshots", "deterministic"):
+                if isinstance(capabilities[name], list):
+                    capabilities[name] = tuple(capabilities[name])
             options = [Option(**{**o, "choices": tuple(o["choices"])}) for o in spec["options"]]
             return TrackerSpec(
                 name=spec["name"],
@@ -268,6 +270,7 @@ class WorkerProcess:
             "options": dict(plan.options),
             "seed": plan.seed,
             "device": plan.device,
+            "worker": self._number,
             "snapshots": {name: list(values) for name, values in plan.snapshots.items()},
             "threads": plan.threads,
             "plugin_files": [str(path) for path in plan.plugin_files],

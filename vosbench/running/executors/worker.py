@@ -172,7 +172,7 @@ class _Worker:
             with self._scratch() as scratch:
                 ctx = self._context(device, scratch)
                 # Decided before the factory runs; a factory given as text imports torch first.
-                ctx.device = self._device = _resolve_device(device, self._spec)
+                ctx.device = self._device = _resolve_device(device, self._spec, message["worker"])
                 tracker = make_tracker(self._spec, ctx, threads)
             self._session = Session(
                 tracker,
@@ -339,19 +339,25 @@ def _plugins(message: dict[str, Any]) -> Plugins:
     return Plugins([Path(path) for path in message["plugin_files"]], message["disabled"])
 
 
-def _resolve_device(device: str, spec: TrackerSpec) -> str:
-    """What "auto" means here; torch is imported only where there may be a CUDA device."""
-    if device != "auto":
+def _resolve_device(device: str, spec: TrackerSpec, worker: int) -> str:
+    """What "auto" means here, and which card "cuda" is: of several, each worker takes the next.
+
+    torch is imported only where there may be a CUDA device.
+    """
+    if device not in ("auto", "cuda"):
         return device
     if "cuda" not in spec.capabilities.devices:
         return spec.capabilities.devices[0]
     if sys.platform == "linux" and not Path("/dev/nvidiactl").exists():
-        return "cpu"
+        return "cpu" if device == "auto" else device
     try:
         import torch
     except ImportError:
-        return "cpu"
-    return "cuda" if torch.cuda.is_available() else "cpu"
+        return "cpu" if device == "auto" else device
+    if not torch.cuda.is_available():
+        return "cpu" if device == "auto" else device
+    cards = torch.cuda.device_count()
+    return f"cuda:{worker % cards}" if cards > 1 else "cuda"
 
 
 def _versions(plugins: Plugins, spec: TrackerSpec) -> dict[str, str]:
@@ -372,10 +378,21 @@ def _first_installed(distributions: tuple[str, ...]) -> dict[str, str]:
 
 def _hardware(device: str, threads: int) -> dict[str, Any]:
     accelerator = ""
+    settings: dict[str, Any] = {}
     if device.startswith("cuda"):
         import torch
 
         accelerator = torch.cuda.get_device_name(device)
+        settings = {
+            "driver": _nvidia_driver(),
+            "cuda": str(torch.version.cuda),
+            "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
+            "cudnn_benchmark": torch.backends.cudnn.benchmark,
+            "cudnn_deterministic": torch.backends.cudnn.deterministic,
+            "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
+            "tf32_cudnn": torch.backends.cudnn.allow_tf32,
+            "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
+        }
     memory = 0
     with contextlib.suppress(AttributeError, ValueError, OSError):
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
@@ -385,8 +402,18 @@ def _hardware(device: str, threads: int) -> dict[str, Any]:
         "threads": threads,
         "memory_bytes": memory,
         "accelerator": accelerator,
+        **({"accelerator_settings": settings} if settings else {}),
         "system": f"{platform.system()} {platform.release()}",
     }
+
+
+def _nvidia_driver() -> str:
+    """Version of the kernel module, "" if it does not say."""
+    with contextlib.suppress(OSError):
+        for word in Path("/proc/driver/nvidia/version").read_text().split():
+            if word[0].isdigit() and "." in word:
+                return word
+    return ""
 
 
 def _cpu_name() -> str:
