@@ -172,6 +172,7 @@ def _describe(spec: DatasetSpec, folder: Path | None) -> dict[str, Any]:
         "summary": spec.summary,
         "sequences": spec.count or None,
         "protocol": spec.protocol,
+        "measures": list(spec.measures),
         "installed": folder is not None and folder.is_dir(),
         "folder": None if folder is None else str(folder),
         "how": _how(spec),
@@ -189,11 +190,13 @@ def _how(spec: DatasetSpec) -> str:
 
 
 def _print_table(rows: list[tuple[DatasetSpec, Path | None]]) -> None:
-    click.secho(f"{'dataset':26}{'sequences':>9}  {'protocol':11}where", bold=True)
+    click.secho(f"{'dataset':26}{'sequences':>9}  {'protocol':11}{'reports':20}where", bold=True)
     for spec, folder in rows:
         installed = folder is not None and folder.is_dir()
         where = click.style(str(folder), fg="green") if installed else _how_in_short(spec)
-        click.echo(f"{spec.name:26}{spec.count or '?':>9}  {spec.protocol:11}{where}")
+        reports = ", ".join(spec.measures[:3]) + (", ..." if len(spec.measures) > 3 else "")
+        shown = f"{spec.protocol:11}{reports:20}"
+        click.echo(f"{spec.name:26}{spec.count or '?':>9}  {shown}{where}")
     click.echo("\nfetch: `vosbench datasets fetch NAME` downloads it; form: it says where to go.")
 
 

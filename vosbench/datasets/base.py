@@ -201,6 +201,7 @@ class DatasetSpec:
         archives: what `vosbench datasets fetch` downloads; empty where the terms need a form.
         place: folder under a data root where one unpacks it by hand, if there are no archives.
         by_hand: archives behind a form, of which a digest is known.
+        measures: what the benchmark reports, by column names of `vosbench evaluate`.
     """
 
     name: str
@@ -215,6 +216,7 @@ class DatasetSpec:
     archives: tuple[Archive, ...] = ()
     place: str = ""
     by_hand: tuple[Archive, ...] = ()
+    measures: tuple[str, ...] = ()
 
 
 def part_of(count: int, whole: int) -> str:

@@ -97,6 +97,7 @@ def specs() -> Iterator[DatasetSpec]:
             load=partial(load, name),
             locate=partial(locate, name),
             protocol=f"davis{year}",
+            measures=("J", "F", "T") if year == "2016" else ("J", "F"),
             homepage=f"https://davischallenge.org/davis{year}/code.html",
             licence="CC BY-NC 4.0",
             archives=(_ARCHIVES.get(name) or _ARCHIVES[edition],),

@@ -13,8 +13,16 @@ from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
 from vosbench.datasets.layout import find_layouts, path_below, read_meta, read_sequences
 from vosbench.datasets.listing import list_folders, read_list
 
-#: Dataset name -> names that the split's folder goes by.
-_SPLITS = {"lvos-val": ("val", "valid"), "lvos-test": ("test",)}
+#: Dataset name -> names that the split's folder goes by; edition, or "" for whichever is there;
+#: sequences of that edition.
+_SPLITS = {
+    "lvos-val": (("val", "valid"), "", 0),
+    "lvos-test": (("test",), "", 0),
+    "lvos-v1-val": (("val", "valid"), "v1", 50),
+    "lvos-v1-test": (("test",), "v1", 50),
+    "lvos-v2-val": (("val", "valid"), "v2", 140),
+    "lvos-v2-test": (("test",), "v2", 160),
+}
 _FAMILY = re.compile(r"lvos", re.IGNORECASE)
 _ON_THE_WAY = re.compile(r"lvos|^v1$|^v2$|^val$|^valid$|^test$", re.IGNORECASE)
 
@@ -30,16 +38,18 @@ J9Ykd24K QuJCPPE7 F22n6gyQ AWIYANuE rrrgtcMl
 
 def specs() -> Iterator[DatasetSpec]:
     """The LVOS datasets by name."""
-    for name in _SPLITS:
+    for name, (folders, edition, count) in _SPLITS.items():
         yield DatasetSpec(
             name=name,
-            summary=f"LVOS {name[5:]}, v1 or v2: long videos, 6 fps",
+            summary=f"LVOS {folders[0]}, {edition or 'v1 or v2'}: long videos, 6 fps",
+            count=count,
             load=partial(load, name),
             locate=partial(locate, name),
-            recognise=partial(recognise, name),
+            recognise=None if edition else partial(recognise, name),
             protocol="lvos",
+            measures=("J", "F", "V"),
             homepage="https://lingyihongfd.github.io/lvos.github.io/",
-            place=f"LVOS/{name[5:]}",
+            place="/".join(filter(None, ("LVOS", edition, folders[0]))),
             licence="CC BY-NC-SA 4.0, non-commercial research",
         )
 
@@ -76,8 +86,8 @@ def load(name: str, root: Path) -> Dataset:
         root=root,
         sequences=sequences,
         protocol="lvos",
-        annotated=name == "lvos-val",
-        withheld=name == "lvos-test",
+        annotated=name.endswith("val"),
+        withheld=name.endswith("test"),
     )
 
 
@@ -85,7 +95,7 @@ def recognise(name: str, root: Path) -> bool:
     """Whether the folder `root` is the split `name`: called like it, with metadata that give each
     object's range of frames, or below a folder named after LVOS."""
     path = root.absolute()
-    if path.name not in _SPLITS[name] or not (root / "JPEGImages").is_dir():
+    if path.name not in _SPLITS[name][0] or not (root / "JPEGImages").is_dir():
         return False
     if any(_FAMILY.search(part) for part in path.parts[-4:-1]):
         return True
@@ -93,11 +103,25 @@ def recognise(name: str, root: Path) -> bool:
 
 
 def locate(name: str, root: Path) -> Path | None:
-    """The folder of the split `name` at or under `root`, below a folder named after LVOS."""
+    """The folder of the split `name` at or under `root`, below a folder named after LVOS. Where no
+    edition is named, they are told apart by the number of videos."""
+    folders, edition, _ = _SPLITS[name]
     for found in find_layouts(root, _ON_THE_WAY):
-        if found.absolute().name in _SPLITS[name] and _FAMILY.search(path_below(root, found)):
+        path = path_below(root, found)
+        named = found.absolute().name in folders and _FAMILY.search(path)
+        if named and edition in _edition(path, found):
             return found
     return None
+
+
+def _edition(path: str, found: Path) -> str:
+    """v1 or v2, as the path says or the number of videos tells; both if neither does."""
+    named = re.findall(r"v[12]", path.lower().replace("lvos", " "))
+    if named:
+        return str(named[-1])
+    count = len(list_folders(found / "JPEGImages"))
+    editions = {n: edition for _, edition, n in _SPLITS.values() if n > 50}
+    return editions.get(count, "v1" if count == 50 else "v1 v2")
 
 
 def _meta(root: Path) -> dict[str, dict[str, Any]]:

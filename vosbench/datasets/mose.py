@@ -18,6 +18,7 @@ _SPLITS = {
     "mosev2-train": ("train", True, 0),
     "mosev2-valid": ("valid", True, 0),
 }
+_MEASURES = ("J&F_new", "J", "F_new", "disappear_J&F_new", "reappear_J&F_new")
 _FAMILY = re.compile(r"mose", re.IGNORECASE)
 _SECOND = re.compile(r"mose[-_ ]?v2", re.IGNORECASE)
 _ON_THE_WAY = re.compile(r"mose|^train$|^valid$", re.IGNORECASE)
@@ -34,6 +35,7 @@ def specs() -> Iterator[DatasetSpec]:
             locate=partial(locate, name),
             recognise=partial(recognise, name),
             protocol="mosev2" if second else "davis2017",
+            measures=_MEASURES if second else ("J", "F"),
             homepage="https://mose.video" if second else "https://henghuiding.github.io/MOSE/",
             place=f"MOSE{'v2' if second else ''}/{folder}",
             licence="CC BY-NC-SA 4.0",

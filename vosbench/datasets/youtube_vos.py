@@ -73,6 +73,7 @@ def specs() -> Iterator[DatasetSpec]:
             locate=partial(locate, name),
             recognise=partial(recognise, name),
             protocol="ytvos",
+            measures=("J-seen", "F-seen", "J-unseen", "F-unseen"),
             homepage="https://youtube-vos.org/dataset/vos/",
             place=f"YouTube-VOS/{edition or 2019}/{folder}",
             by_hand=(_ARCHIVES[name],) if name in _ARCHIVES else (),

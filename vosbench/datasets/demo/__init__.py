@@ -26,6 +26,7 @@ def spec() -> DatasetSpec:
         load=load,
         locate=locate,
         protocol="objects",
+        measures=("J", "F"),
         homepage="https://scikit-image.org",
         licence="public domain and CC0 photographs, see the documentation of skimage.data",
     )
