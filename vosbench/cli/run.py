@@ -101,6 +101,12 @@ def _complete(kind: str) -> Any:
     metavar="NAME",
     help="Score by this protocol instead of the dataset's own, see `vosbench evaluate`.",
 )
+@click.option(
+    "--perturb",
+    metavar="NAME=VALUE,...",
+    help="Worse input, as a run of its own: blur=3 (pixels), noise=.05 (of white), drop=2 (every "
+    "2nd frame), scale=.5, jpeg=30 (quality); first masks: mask-erode=3 (pixels), mask-box.",
+)
 @click.option("--fresh", is_flag=True, help="Discard what these runs have and start again.")
 @click.option(
     "--timeout",
@@ -150,6 +156,7 @@ def run(
     limit: int | None,
     part_of: str | None,
     protocol: str | None,
+    perturb: str | None,
     results: Path,
     data_root: tuple[Path, ...],
     no_evaluate: bool,
@@ -171,9 +178,10 @@ def run(
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
     from vosbench.running.runner import RunSettings, find_tracker
+    from vosbench.tracking.perturbation import Perturbation
 
     plugins = load_plugins()
-    how = RunSettings(**settings)
+    how = RunSettings(**settings, perturb=Perturbation.parse(perturb) if perturb else None)
     specs = [find_tracker(plugins, name, how.python) for name in dict.fromkeys(trackers)]
     given = options_of(specs, options)
     roots = data_roots(data_root)

@@ -51,6 +51,11 @@ class VideoSequence:
         return len(self.frames)
 
     @property
+    def altered(self) -> bool:
+        """Whether frames are shown otherwise than the files have them (see `Perturbation`)."""
+        return False
+
+    @property
     def size(self) -> tuple[int, int]:
         """(height, width) of the first frame in pixels, read from the file's header."""
         from vosbench.datasets.reading import image_size

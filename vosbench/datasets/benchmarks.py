@@ -76,6 +76,7 @@ _BENCHMARKS = {
         summary="PUMaVOS: parts of objects, hair, reflections, as editors mask them",
         protocol="objects",
         homepage="https://max810.github.io/xmem2-project-page/",
+        licence="see its page",
         count=24,
         measures=("J", "F"),
         places=("PUMaVOS", "pumavos"),

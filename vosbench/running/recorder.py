@@ -43,6 +43,10 @@ class Progress:
         """A sequence is done or has failed."""
 
 
+#: Under which a perturbed run notes, among its options, what was done to its input.
+PERTURB = "perturb"
+
+
 class RunState:
     """One run directory and what must hold for it.
 
@@ -266,7 +270,7 @@ def _intact(run: Run) -> set[str]:
 def changed_options(spec: TrackerSpec, values: Mapping[str, OptionValue]) -> dict[str, OptionValue]:
     """Those of `values` that differ from the tracker's defaults."""
     defaults = spec.resolve_options({})
-    return {key: value for key, value in values.items() if value != defaults[key]}
+    return {key: value for key, value in values.items() if value != defaults.get(key)}
 
 
 def _fingerprint(dataset: Dataset, sequences: Sequence[str]) -> str:

@@ -19,9 +19,10 @@ from vosbench.errors import DatasetError, PluginError, UsageError
 from vosbench.running.executors import Executor, Job, Plan
 from vosbench.running.executors.process import WorkerProcess
 from vosbench.running.load import cores
-from vosbench.running.recorder import Progress, RunRecorder, RunState, changed_options
+from vosbench.running.recorder import PERTURB, Progress, RunRecorder, RunState, changed_options
 from vosbench.specs import OptionValue, TrackerSpec, resolve_factory
 from vosbench.store import Run, check_name, run_name
+from vosbench.tracking.perturbation import Perturbation, perturbed
 
 if TYPE_CHECKING:
     from vosbench.plugins import Plugins
@@ -87,6 +88,7 @@ class RunSettings:
         gpus: GPUs that each job takes of a cluster; a fraction shares one.
         python: interpreter of another environment in which the tracker is installed.
         executor: name of a registered executor.
+        perturb: makes a run of its own over frames and given masks that are worse on purpose.
 
     Raises:
         UsageError: `jobs` or `timeout` is out of range.
@@ -104,6 +106,7 @@ class RunSettings:
     gpus: float | None = None
     python: str = ""
     executor: str = "local"
+    perturb: Perturbation | None = None
 
     def __post_init__(self) -> None:
         if self.jobs is not None and self.jobs < 1:
@@ -145,8 +148,11 @@ def run(
     values = spec.resolve_options(how.options)
     asked = _resolve_snapshots(spec, how.snapshots)
     wanted = _wanted(dataset, sequences)
+    worse = {} if how.perturb is None else {PERTURB: str(how.perturb)}
+    if how.perturb is not None:
+        dataset = perturbed(dataset, how.perturb)
     states = {
-        name: RunState.of(results, dataset, spec, values | change, how.seed, how.python)
+        name: RunState.of(results, dataset, spec, values | change | worse, how.seed, how.python)
         for name, change in _variants(values, asked).items()
     }
     check_name(dataset.name, "dataset")

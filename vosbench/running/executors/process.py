@@ -205,7 +205,7 @@ class WorkerProcess:
             "output": list(sequence.output),
             "given": [[index, sorted(targets)] for index, targets in given.items()],
             "variants": list(job.masks),
-            "remote": self._remote,
+            "remote": self._remote or sequence.altered,
         }
         sizes = (next(iter(targets.values())).shape for targets in given.values())
         arrays = [
@@ -349,7 +349,7 @@ class WorkerProcess:
         """Send a frame: the file's bytes, or pixels where the other side may have no decoder."""
         from vosbench.datasets.reading import read_file
 
-        if self._remote:
+        if self._remote or job.sequence.altered:
             image: NDArray[Any] = job.sequence.frame(index).image
         else:
             path = job.sequence.frames[index]
