@@ -160,7 +160,8 @@ def read_sequence(
         found = find_masks(found.folder, names)
     if not len(found):
         raise DatasetError(
-            f"{annotations / name} holds no mask of any frame of {images / name}",
+            f"{annotations / name} holds no mask of any frame of {images / name}"
+            f"{_other_files(annotations / name)}",
             "Every sequence needs the mask of the frame in which its objects start.",
         )
     if found.layers:
@@ -177,6 +178,14 @@ def read_sequence(
     if not starts:
         raise DatasetError(f"all masks in {annotations / name} are empty: there is no object")
     return VideoSequence(name=name, frames=frames, annotations=masks, objects=starts, binary=binary)
+
+
+def _other_files(folder: Path) -> str:
+    """What a folder without masks holds, for messages."""
+    other = list_files(folder, IMAGE_SUFFIXES) if folder.is_dir() else ()
+    if not other:
+        return ""
+    return f" but {len(other)} files such as {other[0].name}: masks are PNGs, without loss"
 
 
 def _list_frames(images: Path, name: str) -> tuple[Path, ...]:
@@ -257,10 +266,12 @@ def _by_its_masks(name: str, frames: tuple[Path, ...], masks: Mapping[int, Path]
     from vosbench.types import VOID
 
     shown: dict[int, set[int]] = {}
+    seen: set[int] = set()
     for index, path in masks.items():
         labels = read_labels(path)
         values = values_of(labels)
-        if levels := grey_levels(labels, values):
+        new, seen = values != seen, values
+        if new and (levels := grey_levels(labels, values)):
             raise DatasetError(
                 f"{path} holds {levels} grey levels that change from pixel to pixel: a smoothed "
                 "mask or probabilities, not object ids",
