@@ -419,7 +419,7 @@ RESULTS = (
     ),
     Fault(
         "the same, when scoring",
-        "evaluate results/data/copy-first",
+        "evaluate results/data/copy-first --dataset data",
         6,
         "error: run results/data/copy-first was made on other data than data holds now",
         "Run it again with --fresh, or point --data-root to the data that it was made on.",
