@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vosbench.cli.locate import stored_name
+from vosbench.cli.names import DATASET
 from vosbench.cli.options import (
     data_root_option,
     load_plugins,
     plugin_options,
     results_option,
+    table_json_option,
     table_options,
 )
 from vosbench.cli.run import options_of
@@ -49,8 +51,9 @@ def ablation_command(
 
     @click.command(name, help=help)
     @click.option(
-        "--dataset", required=True, metavar="NAME", help="Dataset, or a folder in DAVIS layout."
-    )
+        "--dataset", required=True, metavar="NAME", type=DATASET,
+        help="Dataset, or a folder in DAVIS layout.",
+    )  # fmt: skip
     @click.option(
         "--rows", required=default_rows is None, metavar="TRACKER,TRACKER+KEY=VALUE,...",
         help="The rows from the first to the last"
@@ -63,6 +66,7 @@ def ablation_command(
     )  # fmt: skip
     @click.option("--mix", is_flag=True, help="Tabulate what is not comparable; footnotes say why.")
     @table_options
+    @table_json_option
     @results_option
     @data_root_option
     @plugin_options

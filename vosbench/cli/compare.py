@@ -9,10 +9,12 @@ import click
 
 from vosbench.analysis.published import DATASETS
 from vosbench.cli.locate import score_runs_over, stored_datasets
+from vosbench.cli.names import DATASET, RUN
 from vosbench.cli.options import (
     data_root_option,
     plugin_options,
     results_option,
+    table_json_option,
     table_options,
 )
 from vosbench.cli.tables import check_plot, find_exporter, write_tables
@@ -28,14 +30,17 @@ if TYPE_CHECKING:
 
 
 @click.command(short_help="Table of runs beside published numbers.")
-@click.option("--dataset", metavar="NAME", help="Runs over this dataset; default: over each.")
 @click.option(
-    "--tracker", multiple=True, metavar="NAME",
-    help="The run of this name, else all runs of this tracker. Repeatable.",
+    "--dataset", metavar="NAME", type=DATASET, help="Runs over this dataset; default: over each."
+)
+@click.option(
+    "--tracker", multiple=True, metavar="NAME", type=RUN,
+    help="Only the run of this name, or all runs of this tracker. May be repeated.",
 )  # fmt: skip
 @click.option(
-    "--exclude", multiple=True, metavar="NAME", help="Leave this run or tracker out. Repeatable."
-)
+    "--exclude", multiple=True, metavar="NAME", type=RUN,
+    help="Leave this run or tracker out. May be repeated.",
+)  # fmt: skip
 @click.option("--common", is_flag=True, help="Compare on the sequences that all runs have done.")
 @results_option
 @data_root_option
@@ -55,14 +60,18 @@ if TYPE_CHECKING:
 )  # fmt: skip
 @click.option(
     "--by", type=click.Choice(ATTRIBUTES), multiple=True,
-    help="Add a table of --measure by tag, or by what is measured. Repeatable.",
+    help="Add a table of --measure by tag, or by what is measured. May be repeated.",
 )  # fmt: skip
 @click.option(
     "--tags", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Tags for --by attribute: csv (sequence, tags) or JSON; DAVIS-2016's are known.",
 )  # fmt: skip
-@click.option("--intervals", is_flag=True, help="95 % intervals of all scores, not of one only.")
-@click.option("--each-seed", is_flag=True, help="One row a run: do not average over seeds.")
+@click.option(
+    "--intervals", is_flag=True, help="Show 95 % intervals of all scores, not of the first only."
+)
+@click.option(
+    "--each-seed", is_flag=True, help="Show one row for each run instead of averaging over seeds."
+)
 @click.option(
     "--published", default="recent", show_default=True, metavar="all|recent|none|METHOD",
     help="Published numbers: all, those since 2020, none, or those of methods named so.",
@@ -84,6 +93,7 @@ if TYPE_CHECKING:
     help="Draw mean ranks by --measure and their critical difference (.svg, .pdf or .png).",
 )  # fmt: skip
 @table_options
+@table_json_option
 def compare(
     dataset: str | None,
     tracker: tuple[str, ...],

@@ -56,11 +56,12 @@ def datasets(ctx: click.Context, data_root: tuple[Path, ...], as_json: bool) -> 
 @click.argument("name")
 @data_root_option
 @plugin_options
-def fetch(name: str, data_root: tuple[Path, ...]) -> None:
+@json_option
+def fetch(name: str, data_root: tuple[Path, ...], as_json: bool) -> None:
     """Download dataset NAME from its official place and unpack it.
 
     It goes to the first data root: --data-root, VOSBENCH_DATA, the configuration file, or else the
-    cache folder. An interrupted download goes on where it stopped.
+    cache folder. The same command resumes a download that was interrupted.
     """
     from vosbench.config import data_roots
     from vosbench.datasets.fetch import fetch as fetch_dataset
@@ -74,7 +75,7 @@ def fetch(name: str, data_root: tuple[Path, ...]) -> None:
     folder = find(spec, roots)
     if folder is not None:
         spec.load(folder)
-        click.echo(f"{name} is installed in {folder}")
+        _say_where(name, folder, as_json)
         return
     if spec.licence:
         click.echo(f"{name}: {spec.licence}, {spec.homepage}", err=True)
@@ -85,8 +86,17 @@ def fetch(name: str, data_root: tuple[Path, ...]) -> None:
             bar.update(task, description=what, completed=done, total=total or None)
 
         folder = fetch_dataset(spec, roots[0], progress)
-    click.echo(f"{name} is installed in {folder}")
-    click.echo(f"`vosbench datasets verify {name}` looks at every file of it.")
+    _say_where(name, folder, as_json)
+    click.echo(f"`vosbench datasets verify {name}` looks at every file of it.", err=True)
+
+
+def _say_where(name: str, folder: Path, as_json: bool) -> None:
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"dataset": name, "folder": str(folder)}, indent=1))
+    else:
+        click.echo(f"{name} is installed in {folder}")
 
 
 @datasets.command()
@@ -98,11 +108,10 @@ def verify(name: str, data_root: tuple[Path, ...], as_json: bool) -> None:
     """Read every file of dataset NAME (or of a folder) and list all that is wrong.
 
     Ends with exit code 3 if anything is: files that are missing or cannot be decoded, frames that
-    are to be turned, masks of another size than their frame, masks without a frame, grey levels
-    instead of ids, object ids that nobody gave.
+    need turning, masks whose size is not that of their frame, masks without a frame, grey levels
+    in place of ids, object ids that appear in no first frame.
 
-    NAME may also be an archive as downloaded: its size and SHA-256 are compared with those that
-    public records have of it.
+    NAME may also be a downloaded archive: its size and SHA-256 are compared with public records.
     """
     if Path(name).is_file() and Path(name).suffix.lower() in ARCHIVE_SUFFIXES:
         _verify_archive(Path(name), as_json)

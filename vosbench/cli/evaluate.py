@@ -12,14 +12,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vosbench.cli.locate import open_data_of, stored_name
+from vosbench.cli.names import DATASET, PROTOCOL, RUN
 from vosbench.cli.options import (
     data_root_option,
     find_metrics,
+    jobs_option,
     json_option,
     list_option,
     load_plugins,
+    output_option,
     plugin_options,
     results_option,
+    sequences_option,
 )
 from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
 
@@ -71,25 +75,24 @@ class _Target:
     help="Score DIR/<sequence>/<frame>.png, whoever wrote them; needs --dataset. Folders for "
     "each object and a JSON file of COCO's run-length codes are read too.",
 )  # fmt: skip
-@click.option("--tracker", metavar="NAME", help="Score the run of this tracker over --dataset.")
-@click.option("--dataset", metavar="NAME", help="Dataset, or a folder in DAVIS layout.")
 @click.option(
-    "--protocol", metavar="NAME",
-    help="Default: the dataset's own; `vosbench metrics` lists them.",
-)  # fmt: skip
-@click.option(
-    "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
+    "--tracker", metavar="NAME", type=RUN, help="Score the run of this tracker over --dataset."
 )
+@click.option(
+    "--dataset", metavar="NAME", type=DATASET, help="Dataset, or a folder in DAVIS layout."
+)
+@click.option(
+    "--protocol", metavar="NAME", type=PROTOCOL,
+    help="Score by this protocol; default: the dataset's own. `vosbench metrics` lists them.",
+)  # fmt: skip
+@sequences_option
 @list_option
 @click.option(
     "--metrics", "--metric", "metrics", multiple=True, metavar="all|NAME,...",
     help="Measures besides J and F; `vosbench metrics` lists them. May be repeated.",
 )  # fmt: skip
-@click.option(
-    "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-    help="Folder for the scores; default: a run's scores/, and for --masks none.",
-)  # fmt: skip
-@click.option("--jobs", default=1, show_default=True, metavar="N", help="Processes at once.")
+@output_option("the scores", "a run's scores/, and for --masks none", folder=True)
+@jobs_option("Processes at once.")
 @click.option("--per-sequence", is_flag=True, help="Add a table by sequence.")
 @results_option
 @data_root_option

@@ -6,19 +6,24 @@ from pathlib import Path
 
 import click
 
+from vosbench.cli.names import DATASET, PROTOCOL
 from vosbench.cli.options import (
     data_root_option,
+    json_option,
     list_option,
     load_plugins,
     plugin_options,
     results_option,
+    sequences_option,
 )
 
 
 @click.command("import", short_help="Masks of any program as a run.")
 @click.argument("masks", type=click.Path(path_type=Path, exists=True), metavar="DIR|FILE.json")
 @click.option("--name", required=True, metavar="NAME", help="What the run is called in tables.")
-@click.option("--dataset", required=True, metavar="NAME", help="What the masks are of.")
+@click.option(
+    "--dataset", required=True, metavar="NAME", type=DATASET, help="Dataset that the masks are of."
+)
 @click.option(
     "--fps", type=float, metavar="N",
     help="Frames per second as its authors state them; shown in parentheses, not ranked.",
@@ -31,15 +36,17 @@ from vosbench.cli.options import (
     "--by-order", is_flag=True,
     help="Pair masks with frames by their order, whatever they are called.",
 )  # fmt: skip
-@click.option(
-    "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
-)
+@sequences_option
 @list_option
-@click.option("--protocol", metavar="NAME", help="Score by this instead of the dataset's own.")
+@click.option(
+    "--protocol", metavar="NAME", type=PROTOCOL,
+    help="Score by this protocol instead of the dataset's own.",
+)  # fmt: skip
 @click.option("--fresh", is_flag=True, help="Replace a run of that name.")
 @results_option
 @data_root_option
 @plugin_options
+@json_option
 def import_masks(
     masks: Path,
     name: str,
@@ -52,9 +59,10 @@ def import_masks(
     fresh: bool,
     results: Path,
     data_root: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
-    """Take masks that any program made as a run, which compare, report, show and pack then treat
-    like those of vosbench.
+    """Import masks made by any program as a run, which compare, report, show and pack then treat
+    like any other.
 
     DIR holds <sequence>/<frame>.png, or <sequence>/<object>/<frame>.png where objects may overlap;
     FILE.json holds run-length codes of COCO. They are checked as a whole before anything is
@@ -81,6 +89,11 @@ def import_masks(
     source = Source(masks=masks, threshold=threshold, by_order=by_order)
     run = take(part, source, name, results=results, fps=fps, fresh=fresh)
     scored = score_run(run, lambda: opened)
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"folder": str(run.folder), "scores": scored.scores()}, indent=1))
+        return
     if scored.evaluation is not None:
         values = {key: f"{value:.3f}" for key, value in scored.scores().items()}
         shown = "  ".join(f"{key} {values[key]}" for key in ("J&F", "J", "F") if key in values)

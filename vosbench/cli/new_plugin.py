@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from vosbench.cli.options import load_plugins, plugin_options
+from vosbench.cli.options import json_option, load_plugins, output_option, plugin_options
 from vosbench.errors import UsageError
 
 _TEMPLATE = Path(__file__).parents[1] / "templates" / "tracker_plugin"
@@ -18,14 +18,10 @@ _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 @click.command()
 @click.argument("name")
-@click.option(
-    "--directory",
-    type=click.Path(path_type=Path, file_okay=False),
-    default=Path(),
-    help="Where to put the new folder; the current folder by default.",
-)
+@output_option("the package", "a new folder here", folder=True)
 @plugin_options
-def new_plugin(name: str, directory: Path) -> None:
+@json_option
+def new_plugin(name: str, output: Path | None, as_json: bool) -> None:
     """Write a plugin package for a tracker called NAME, ready to install and to test.
 
     NAME is what users will type after --tracker: lower case letters, digits and single dashes.
@@ -42,9 +38,9 @@ def new_plugin(name: str, directory: Path) -> None:
     package = distribution.replace("-", "_")
     if importlib.util.find_spec(package) is not None:
         raise UsageError(f"a package called {package!r} is installed already", "Choose another.")
-    folder = directory / distribution
+    folder = (output or Path()) / distribution
     if folder.exists():
-        raise UsageError(f"{folder} exists already", "Remove it or choose another --directory.")
+        raise UsageError(f"{folder} exists already", "Remove it or choose another --output.")
 
     _write(
         folder,
@@ -53,6 +49,11 @@ def new_plugin(name: str, directory: Path) -> None:
         package=package,
         class_name="".join(part.capitalize() for part in name.split("-")),
     )
+    if as_json:
+        import json
+
+        click.echo(json.dumps({"folder": str(folder)}, indent=1))
+        return
     click.echo(f"wrote {folder}")
     click.echo(f"  cd {shlex.quote(str(folder))}")
     click.echo("  pip install -e '.[test]'")

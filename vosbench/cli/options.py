@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from vosbench.cli.names import DATASET, FORMAT, RUN, SEQUENCE, SETTING
 from vosbench.errors import PluginError, UsageError
 
 if TYPE_CHECKING:
@@ -53,8 +55,100 @@ def data_root_option(command: _Command) -> _Command:
         "--data-root",
         multiple=True,
         type=click.Path(path_type=Path, file_okay=False),
-        help="Folder that holds datasets; before VOSBENCH_DATA and the configuration file.",
+        help="Folder that holds datasets; before VOSBENCH_DATA and the configuration file. May be "
+        "repeated.",
     )(command)
+
+
+def seed_option(command: _Command) -> _Command:
+    """Add `--seed N` as parameter `seed`."""
+    return click.option(
+        "--seed",
+        type=click.IntRange(0, 2**32 - 1),
+        default=0,
+        show_default=True,
+        metavar="N",
+        help="Seed of all random numbers, set anew before each sequence.",
+    )(command)
+
+
+def device_option(command: _Command) -> _Command:
+    """Add `--device NAME` as parameter `device`."""
+
+    def check(_: click.Context, param: click.Parameter, device: str) -> str:  # noqa: ARG001
+        if not re.fullmatch(r"auto|cpu|mps|cuda(:\d+)?", device):
+            raise UsageError(
+                f"--device {device}: no such kind of device", "Kinds: auto, cpu, cuda."
+            )
+        return device
+
+    return click.option(
+        "--device",
+        default="auto",
+        show_default=True,
+        metavar="NAME",
+        callback=check,
+        help="cpu, cuda, cuda:1, ...; auto takes cuda where there is one.",
+    )(command)
+
+
+def jobs_option(what: str, default: int | None = 1) -> Callable[[_Command], _Command]:
+    """Add `--jobs N` as parameter `jobs`; `what` is the help text, which says what no `default`
+    stands for."""
+    return click.option(
+        "--jobs",
+        type=click.IntRange(min=1),
+        default=default,
+        show_default=default is not None,
+        metavar="N",
+        help=what,
+    )
+
+
+def sequences_option(command: _Command) -> _Command:
+    """Add `--sequence NAME` (repeatable) as parameter `sequences`."""
+    return click.option(
+        "--sequence",
+        "sequences",
+        multiple=True,
+        metavar="NAME",
+        type=SEQUENCE,
+        help="Only this sequence. May be repeated.",
+    )(command)
+
+
+def setting_option(command: _Command) -> _Command:
+    """Add `-o KEY=VALUE` (repeatable) as parameter `options`."""
+    return click.option(
+        "-o",
+        "--option",
+        "options",
+        multiple=True,
+        metavar="KEY=VALUE",
+        type=SETTING,
+        help="Option of the trackers that have it, see `vosbench trackers NAME`. May be repeated.",
+    )(command)
+
+
+def output_option(
+    what: str, default: Path | str = "", *, folder: bool = False
+) -> Callable[[_Command], _Command]:
+    """Add `--output PATH` as parameter `output`: where what a command makes is written.
+
+    Args:
+        what: is written, e.g. "the tables".
+        default: a path, or words that say where it goes otherwise.
+        folder: whether a folder is named, for several files.
+    """
+    told = f" Default: {default}." if isinstance(default, str) and default else ""
+    return click.option(
+        "--output",
+        type=click.Path(path_type=Path, file_okay=not folder, dir_okay=folder),
+        metavar="DIR" if folder else "FILE",
+        default=default if isinstance(default, Path) else None,
+        show_default=isinstance(default, Path),
+        help=f"Write {what} to this {'folder' if folder else 'file'}.{told}",
+    )
 
 
 def results_option(command: _Command) -> _Command:
@@ -102,20 +196,33 @@ def json_option(command: _Command) -> _Command:
 def table_options(command: _Command) -> _Command:
     """Add `--format NAME` and `--output FILE` as `format_name` and `output`: how tables are shown
     and where they go (see `vosbench.cli.tables`)."""
-    command = click.option(
-        "--output",
-        type=click.Path(path_type=Path, dir_okay=False),
-        metavar="FILE",
-        help="Write the tables to a file instead of showing them.",
-    )(command)
+    command = output_option("the tables", "show them")(command)
     return click.option(
         "--format",
         "format_name",
         default="text",
         show_default=True,
         metavar="NAME",
+        type=FORMAT,
+        callback=_as_json_if_asked,
         help="text, csv, json, markdown, html, latex, or one of a plugin.",
     )(command)
+
+
+def table_json_option(command: _Command) -> _Command:
+    """Add `--json`, short for `--format json`; goes with `table_options`."""
+
+    def remember(ctx: click.Context, _: click.Parameter, value: bool) -> None:
+        ctx.meta["vosbench.json"] = value
+
+    return click.option(
+        "--json", is_flag=True, expose_value=False, is_eager=True, callback=remember,
+        help="Print one JSON document and nothing else; short for --format json.",
+    )(command)  # fmt: skip
+
+
+def _as_json_if_asked(ctx: click.Context, _: click.Parameter, name: str) -> str:
+    return "json" if ctx.meta.get("vosbench.json") else name
 
 
 def masks_options(command: _Command) -> _Command:
@@ -132,8 +239,10 @@ def masks_options(command: _Command) -> _Command:
             metavar="DIR",
             help="Masks as `vosbench evaluate --masks` takes them, instead of a run.",
         ),
-        click.option("--tracker", metavar="NAME", help="Tracker or run name."),
-        click.option("--dataset", metavar="NAME", help="Dataset of the run or of --masks."),
+        click.option("--tracker", metavar="NAME", type=RUN, help="Tracker or run name."),
+        click.option(
+            "--dataset", metavar="NAME", type=DATASET, help="Dataset of the run or of --masks."
+        ),
         click.argument("run", required=False, type=folder),
     ):
         command = option(command)

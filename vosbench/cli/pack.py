@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from vosbench.cli.options import masks_options, plugin_options
+from vosbench.cli.options import json_option, masks_options, output_option, plugin_options
 
 
 @click.command(short_help="Submission archive for an evaluation server.")
@@ -16,12 +16,10 @@ from vosbench.cli.options import masks_options, plugin_options
     "--layout", type=click.Choice(["davis", "ytvos", "mose", "lvos", "sav", "coco"]),
     help="What the server wants; default: by the dataset. coco: a JSON file of run-length codes.",
 )  # fmt: skip
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="The file; default: <dataset>.zip or .json in the run's folder.",
-)  # fmt: skip
+@output_option("the archive", "<dataset>.zip or .json in the run's folder")
 @plugin_options
-def pack(layout: str | None, output: Path | None, **where: Any) -> None:
+@json_option
+def pack(layout: str | None, output: Path | None, as_json: bool, **where: Any) -> None:
     """Check masks and write them as the archive that an evaluation server takes.
 
     Give a RUN folder, or --dataset and --tracker, or --dataset and --masks. All problems are
@@ -35,5 +33,11 @@ def pack(layout: str | None, output: Path | None, **where: Any) -> None:
     chosen = LAYOUTS[layout] if layout else layout_of(source.dataset)
     target = output or source.folder / f"{source.dataset.name}.{'json' if chosen.codes else 'zip'}"
     count = write(source.dataset, source.masks, target, chosen)
+    if as_json:
+        import json
+
+        facts = {"file": str(target), "masks": count, "layout": chosen.name}
+        click.echo(json.dumps(facts, indent=1))
+        return
     size = target.stat().st_size / 1e6
     click.echo(f"{target}  ({count} masks, {size:.1f} MB, layout {chosen.name})")

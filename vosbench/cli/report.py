@@ -10,7 +10,14 @@ import click
 
 from vosbench.analysis.published import DATASETS
 from vosbench.cli.locate import score_runs_over, stored_datasets, stored_name
-from vosbench.cli.options import data_root_option, json_option, plugin_options, results_option
+from vosbench.cli.names import DATASET, RUN, SEQUENCE
+from vosbench.cli.options import (
+    data_root_option,
+    json_option,
+    output_option,
+    plugin_options,
+    results_option,
+)
 
 if TYPE_CHECKING:
     from vosbench.report.content import Material
@@ -23,18 +30,19 @@ def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option("--mix", is_flag=True, help="Show what is not comparable; footnotes say why."),
         click.option("--no-published", is_flag=True, help="Leave published numbers out."),
         click.option(
-            "--sequence", "sequences", multiple=True, metavar="NAME",
+            "--sequence", "sequences", multiple=True, metavar="NAME", type=SEQUENCE,
             help="Pictures of this sequence only; scores are of all. May be repeated.",
         ),
         plugin_options,
         data_root_option,
         results_option,
         click.option(
-            "--tracker", "trackers", multiple=True, metavar="NAME",
+            "--tracker", "trackers", multiple=True, metavar="NAME", type=RUN,
             help="Only the run of this name, or all runs of this tracker. May be repeated.",
         ),
         click.option(
-            "--dataset", metavar="NAME", help="Runs over this dataset; default: the only one.",
+            "--dataset", metavar="NAME", type=DATASET,
+            help="Runs over this dataset; default: the only one.",
         ),
     ):  # fmt: skip
         command = option(command)
@@ -43,10 +51,7 @@ def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
 
 @click.command(short_help="One HTML page to look at runs in.")
 @page_options
-@click.option(
-    "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    default=Path("report.html"), show_default=True, help="Write the page to this file.",
-)  # fmt: skip
+@output_option("the page", Path("report.html"))
 @click.option(
     "--frames", type=click.IntRange(min=0), metavar="N",
     help="Pictures of a sequence at most, evenly spread; 0 for none; default: as many as fit.",

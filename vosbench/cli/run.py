@@ -7,15 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from click.shell_completion import CompletionItem
 
+from vosbench.cli.names import DATASET, EXECUTOR, PROTOCOL, TRACKER
 from vosbench.cli.options import (
     data_root_option,
+    device_option,
+    jobs_option,
     json_option,
     list_option,
     load_plugins,
     plugin_options,
     results_option,
+    seed_option,
+    sequences_option,
+    setting_option,
 )
 from vosbench.errors import EvaluationError, FileError, RunError, UsageError, VosbenchError
 from vosbench.processes import interrupted_code
@@ -29,15 +34,6 @@ if TYPE_CHECKING:
     from vosbench.store import Run
 
 
-def _complete(kind: str) -> Any:
-    def complete(ctx: click.Context, _: click.Parameter, text: str) -> list[CompletionItem]:
-        with ctx:
-            specs = getattr(load_plugins(), kind).values()
-        return [CompletionItem(s.name, help=s.summary) for s in specs if s.name.startswith(text)]
-
-    return complete
-
-
 @click.command()
 @click.option(
     "--tracker",
@@ -45,7 +41,7 @@ def _complete(kind: str) -> Any:
     multiple=True,
     required=True,
     metavar="NAME",
-    shell_complete=_complete("trackers"),
+    type=TRACKER,
     help="Tracker to run, see `vosbench trackers`. May be repeated.",
 )
 @click.option(
@@ -54,41 +50,21 @@ def _complete(kind: str) -> Any:
     multiple=True,
     required=True,
     metavar="NAME",
-    shell_complete=_complete("datasets"),
+    type=DATASET,
     help="Dataset, or a folder in DAVIS layout, see `vosbench datasets`. May be repeated.",
 )
-@click.option(
-    "-o",
-    "--option",
-    "options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="Option of the trackers that have it, see `vosbench trackers NAME`. May be repeated.",
+@setting_option
+@seed_option
+@device_option
+@jobs_option(
+    "Sequences at once; default: 1 here, on a cluster as many as it has room for. With more than "
+    "one, speed is not ranked.",
+    default=None,
 )
 @click.option(
-    "--seed",
-    type=click.IntRange(0, 2**32 - 1),
-    default=0,
-    show_default=True,
-    help="Seeds all generators before each sequence.",
+    "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N sequences."
 )
-@click.option(
-    "--device",
-    default="auto",
-    show_default=True,
-    help="Torch device: cpu, cuda, cuda:1; auto takes cuda where there is one.",
-)
-@click.option(
-    "--jobs",
-    type=int,
-    metavar="N",
-    help="Sequences at once: 1 here, on a cluster as many as it has room for. Speed is not ranked "
-    "for more than one.",
-)
-@click.option("--limit", type=int, metavar="N", help="Only the first N sequences.")
-@click.option(
-    "--sequence", "sequences", multiple=True, metavar="NAME", help="Only this. May be repeated."
-)
+@sequences_option
 @click.option(
     "--shard",
     "part_of",
@@ -99,6 +75,7 @@ def _complete(kind: str) -> Any:
 @click.option(
     "--protocol",
     metavar="NAME",
+    type=PROTOCOL,
     help="Score by this protocol instead of the dataset's own, see `vosbench evaluate`.",
 )
 @click.option(
@@ -113,9 +90,9 @@ def _complete(kind: str) -> Any:
     default=600.0,
     show_default=True,
     metavar="SECONDS",
-    help="End a tracker that takes longer for one call without a sign of getting on.",
+    help="Stop a tracker whose call shows no progress for so long.",
 )
-@click.option("--isolate", is_flag=True, help="A fresh process for each sequence.")
+@click.option("--isolate", is_flag=True, help="Start a fresh process for each sequence.")
 @click.option(
     "--retries",
     type=click.IntRange(0),
@@ -141,6 +118,7 @@ def _complete(kind: str) -> Any:
     default="local",
     show_default=True,
     metavar="NAME",
+    type=EXECUTOR,
     help="Where to run: local, ray.",
 )
 @click.option("--no-evaluate", is_flag=True, help="Write masks only.")
@@ -165,8 +143,7 @@ def run(
 ) -> None:
     """Run trackers over datasets, score and time them.
 
-    A command that was interrupted, or in which sequences failed, goes on where it stopped when it
-    is given again.
+    Give the same command again to resume a run that was interrupted or in which sequences failed.
 
     \b
     Examples:

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vosbench.cli.options import data_root_option, json_option, plugin_options, results_option
+from vosbench.cli.names import DATASET, RUN
+from vosbench.cli.options import (
+    data_root_option,
+    json_option,
+    output_option,
+    plugin_options,
+    results_option,
+    sequences_option,
+)
 
 if TYPE_CHECKING:
     from vosbench.cli.locate import Source
@@ -21,9 +29,9 @@ _SHEET_FRAMES = 12
 
 @click.command(short_help="Overlays of runs as pictures or video.")
 @click.argument("runs", nargs=-1, metavar="[RUN]...", type=click.Path(path_type=Path))
-@click.option("--dataset", metavar="NAME", help="Dataset of the runs or of --masks.")
+@click.option("--dataset", metavar="NAME", type=DATASET, help="Dataset of the runs or of --masks.")
 @click.option(
-    "--tracker", "trackers", multiple=True, metavar="NAME",
+    "--tracker", "trackers", multiple=True, metavar="NAME", type=RUN,
     help="Tracker or run name. May be repeated: they stand side by side.",
 )  # fmt: skip
 @click.option(
@@ -31,10 +39,7 @@ _SHEET_FRAMES = 12
     type=click.Path(path_type=Path, file_okay=False, exists=True),
     help="A folder of masks, <sequence>/<frame>.png, instead of a run. May be repeated.",
 )  # fmt: skip
-@click.option(
-    "--sequence", "sequences", multiple=True, metavar="NAME",
-    help="Only this sequence. May be repeated.",
-)  # fmt: skip
+@sequences_option
 @click.option(
     "--what", type=click.Choice(["overlay", "contour", "error", "both", "difference"]),
     default="overlay", show_default=True,
@@ -52,10 +57,7 @@ _SHEET_FRAMES = 12
 )  # fmt: skip
 @click.option("--fps", type=click.FloatRange(min=0.5, max=120), default=12.0, show_default=True,
               metavar="N", help="Frames per second of films.")  # fmt: skip
-@click.option(
-    "--output", type=click.Path(path_type=Path, file_okay=False), metavar="DIR",
-    help="Write the pictures to this folder; default: `show` in the folder of the (first) run.",
-)  # fmt: skip
+@output_option("the pictures", "`show` in the folder of the first run", folder=True)
 @results_option
 @data_root_option
 @plugin_options

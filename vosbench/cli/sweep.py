@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vosbench.cli.names import DATASET, TRACKER
 from vosbench.cli.options import (
     data_root_option,
     json_option,
@@ -25,10 +26,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--tracker", required=True, metavar="NAME", help="Tracker, see `vosbench trackers`.")
 @click.option(
-    "--dataset", required=True, metavar="NAME", help="Dataset, or a folder in DAVIS layout."
-)
+    "--tracker", required=True, metavar="NAME", type=TRACKER,
+    help="Tracker to run, see `vosbench trackers`.",
+)  # fmt: skip
+@click.option(
+    "--dataset", required=True, metavar="NAME", type=DATASET,
+    help="Dataset, or a folder in DAVIS layout.",
+)  # fmt: skip
 @click.option(
     "--set", "assignment", required=True, metavar="OPTION=VALUE,VALUE,...",
     help="The option of the tracker that varies, and its values.",
@@ -69,9 +74,9 @@ def sweep(
 ) -> None:
     """Run a tracker with several values of one option: scores and FPS over that option.
 
-    Each value is an ordinary run: what is measured already is not run again, and a command that was
-    interrupted goes on when it is given again. Where a tracker can answer several values in one
-    run, it does; their times are then derived, shown in parentheses and not ranked.
+    Each value is an ordinary run: what has been measured is not run again, and the same command
+    resumes one that was interrupted. A tracker that can answer several values in one run does so;
+    their times are then derived, shown in parentheses and not ranked.
 
     \b
     Examples:

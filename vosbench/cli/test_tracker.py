@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.cli.options import json_option, load_plugins, plugin_options
+from vosbench.cli.names import TRACKER
+from vosbench.cli.options import (
+    device_option,
+    json_option,
+    load_plugins,
+    plugin_options,
+    seed_option,
+    setting_option,
+)
 from vosbench.cli.run import options_of
 from vosbench.errors import PluginError, UsageError, VosbenchError
 
@@ -21,22 +29,21 @@ _COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "left out":
 
 
 @click.command()
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAME]...", type=TRACKER)
 @click.option(
     "--all", "everything", is_flag=True,
     help="Every tracker; those that do not run on the device or need an option are left out.",
 )  # fmt: skip
-@click.option(
-    "-o", "--option", "options", multiple=True, metavar="KEY=VALUE",
-    help="Option of the trackers that have it, see `vosbench trackers NAME`. May be repeated.",
-)  # fmt: skip
-@click.option("--device", default="cpu", show_default=True, help="Torch device to run on.")
-@click.option("--seed", default=0, show_default=True, help="Seed of every run.")
+@setting_option
+@device_option
+@seed_option
 @click.option(
     "--size", default="96x128", show_default=True, metavar="HxW",
     help="Height and width of most of the rendered sequences, in pixels.",
 )  # fmt: skip
-@click.option("--case", "only", multiple=True, metavar="NAME", help="Only this case. Repeatable.")
+@click.option(
+    "--case", "only", multiple=True, metavar="NAME", help="Only this case. May be repeated."
+)
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=600.0, show_default=True,
     metavar="SECONDS", help="End a tracker that takes longer for one case.",
