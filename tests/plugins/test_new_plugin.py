@@ -17,7 +17,7 @@ from vosbench.errors import UsageError
 
 
 def generate(folder: Path, name: str = "my-tracker") -> Path:
-    result = CliRunner().invoke(main, ["new-plugin", name, "--directory", str(folder)])
+    result = CliRunner().invoke(main, ["new-plugin", name, "--output", str(folder)])
     assert result.exit_code == 0, result.output
     return folder / f"vosbench-{name}"
 
@@ -79,7 +79,7 @@ def test_nothing_is_overwritten(tmp_path):
     project = generate(tmp_path)
     readme = project / "README.md"
     readme.write_text("mine")
-    result = CliRunner().invoke(main, ["new-plugin", "my-tracker", "--directory", str(tmp_path)])
+    result = CliRunner().invoke(main, ["new-plugin", "my-tracker", "--output", str(tmp_path)])
     assert result.exit_code == UsageError.exit_code
     assert f"{project} exists already" in result.output
     assert readme.read_text() == "mine"
@@ -98,7 +98,7 @@ def test_nothing_is_overwritten(tmp_path):
     ],
 )
 def test_names_that_cannot_be_used_are_refused(tmp_path, name, message):
-    result = CliRunner().invoke(main, ["new-plugin", name, "--directory", str(tmp_path)])
+    result = CliRunner().invoke(main, ["new-plugin", name, "--output", str(tmp_path)])
     assert result.exit_code == UsageError.exit_code
     assert message in result.output
     assert list(tmp_path.iterdir()) == []
@@ -108,7 +108,7 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path):
     blocked = tmp_path / "file"
     blocked.write_text("no folder")
     result = CliRunner().invoke(
-        main, ["new-plugin", "my-tracker", "--directory", str(blocked / "below")]
+        main, ["new-plugin", "my-tracker", "--output", str(blocked / "below")]
     )
     assert result.exit_code == UsageError.exit_code
     assert "cannot be written: Not a directory" in result.output
