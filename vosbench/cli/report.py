@@ -133,7 +133,7 @@ def gather(
     clips, found = {}, {}
     if data is not None:
         names = tuple(sequence_names(runs))
-        found = {video.name: tags(video) for video in select(data, names).sequences}
+        found = tags(select(data, names))
         videos = select(data, sequences or names).sequences
         clips = choose_frames(runs, videos, width=width, count=frames, megabytes=megabytes)
     title = compare.label(runs, stored)

@@ -84,6 +84,7 @@ def test_tracker(
       vosbench test-tracker --all --quiet -o iterations=3
       vosbench test-tracker oracle-box --write-annotations true -o annotations=true
     """
+    from vosbench.running.executors.worker import resolve_device
     from vosbench.testing import check_apart, conformance_cases
 
     plugins = load_plugins()
@@ -110,7 +111,7 @@ def test_tracker(
                 trial.spec.name,
                 cases,
                 options=trial.given,
-                device=device,
+                device=resolve_device(device, trial.spec),
                 seed=seed,
                 size=height_width,
                 timeout=timeout,
@@ -194,7 +195,7 @@ class _Trial:
 
 
 def _runs_on(spec: TrackerSpec, device: str) -> bool:
-    return device.partition(":")[0] in spec.capabilities.devices
+    return device.partition(":")[0] in ("auto", *spec.capabilities.devices)
 
 
 def _require_device(spec: TrackerSpec, device: str) -> None:

@@ -15,8 +15,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from vosbench.analysis.attributes import DAVIS_TAGS, count_class, davis_tags, length_class
 from vosbench.analysis.scored import ScoredRun
-from vosbench.datasets.base import VideoSequence
+from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.predictions import open_predictions
 from vosbench.export import Table
 from vosbench.export.plots import over_time, pareto_front
@@ -36,8 +37,8 @@ _BINS = 20
 _THREADS = 2
 #: Curves are stored in thousandths.
 _STEPS = 1000
-#: Frames of a sequence that are worth showing, at least; frames that make a video long.
-_LEAST, _LONG = 8, 80
+#: Frames of a sequence that are worth showing, at least.
+_LEAST = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,13 +116,18 @@ def _worst_first(runs: Sequence[ScoredRun], names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: float(mean.get(name, math.inf)))
 
 
-def tags(video: VideoSequence) -> list[str]:
-    """What a sequence can be filtered by without any file of attributes."""
-    found = ["one object" if len(video.objects) == 1 else "several objects"]
-    if any(video.objects.values()):
-        found.append("objects that appear late")
-    found.append(f"more than {_LONG} frames" if len(video) > _LONG else f"up to {_LONG} frames")
-    return found
+def tags(dataset: Dataset) -> dict[str, list[str]]:
+    """Sequence -> what it can be filtered by: number of objects, length, and for the sequences of
+    DAVIS-2016 the tags that its authors gave."""
+    given = davis_tags() if dataset.name.startswith("davis") else {}
+    return {
+        video.name: [
+            count_class(len(video.objects)),
+            length_class(len(video)),
+            *(f"{DAVIS_TAGS[tag]} ({tag})" for tag in given.get(video.name, ())),
+        ]
+        for video in dataset.sequences
+    }
 
 
 def overview(material: Material, main: Table) -> dict[str, Any]:

@@ -172,7 +172,7 @@ class _Worker:
             with self._scratch() as scratch:
                 ctx = self._context(device, scratch)
                 # Decided before the factory runs; a factory given as text imports torch first.
-                ctx.device = self._device = _resolve_device(device, self._spec, message["worker"])
+                ctx.device = self._device = resolve_device(device, self._spec, message["worker"])
                 tracker = make_tracker(self._spec, ctx, threads)
             self._session = Session(
                 tracker,
@@ -339,7 +339,7 @@ def _plugins(message: dict[str, Any]) -> Plugins:
     return Plugins([Path(path) for path in message["plugin_files"]], message["disabled"])
 
 
-def _resolve_device(device: str, spec: TrackerSpec, worker: int) -> str:
+def resolve_device(device: str, spec: TrackerSpec, worker: int = 0) -> str:
     """What "auto" means here, and which card "cuda" is: of several, each worker takes the next.
 
     torch is imported only where there may be a CUDA device.
