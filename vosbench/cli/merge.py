@@ -6,23 +6,28 @@ from pathlib import Path
 
 import click
 
-from vosbench.cli.options import data_root_option, plugin_options, results_option
+from vosbench.cli.names import DATASET
+from vosbench.cli.options import data_root_option, json_option, plugin_options, results_option
 from vosbench.errors import RunError
 
 
 @click.command()
 @click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--dataset", metavar="NAME", help="The dataset, if it is not found by itself.")
+@click.option(
+    "--dataset", metavar="NAME", type=DATASET, help="The dataset, if it is not found by itself."
+)
 @click.option("--partial", is_flag=True, help="Merge though sequences are missing.")
 @results_option
 @data_root_option
 @plugin_options
+@json_option
 def merge(
     parts: tuple[Path, ...],
     dataset: str | None,
     partial: bool,
     results: Path,
     data_root: tuple[Path, ...],
+    as_json: bool,
 ) -> None:
     """Put the parts of runs together.
 
@@ -46,9 +51,16 @@ def merge(
             raise RunError(f"there is no run in {part}")
         for run in runs:
             groups.setdefault((run.record.dataset, run.record.name), []).append(run)
+    made: dict[str, int] = {}
     for runs in groups.values():
         data = open_data_of(runs[0], data_root, dataset)
         merged = merge_runs(runs, data, results, partial=partial)
-        click.echo(
-            f"{merged.folder}: {len(merged.record.sequences)} sequences of {len(runs)} parts"
-        )
+        made[str(merged.folder)] = len(merged.record.sequences)
+        if not as_json:
+            click.echo(
+                f"{merged.folder}: {len(merged.record.sequences)} sequences of {len(runs)} parts"
+            )
+    if as_json:
+        import json
+
+        click.echo(json.dumps([{"folder": f, "sequences": n} for f, n in made.items()], indent=1))
