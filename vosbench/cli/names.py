@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 from click.shell_completion import CompletionItem
 
+from vosbench.cli.loading import load_plugins
 from vosbench.errors import VosbenchError
 
 if TYPE_CHECKING:
@@ -38,8 +39,6 @@ class Name(click.ParamType[str]):
         param: click.Parameter,  # noqa: ARG002
         incomplete: str,
     ) -> list[CompletionItem]:
-        from vosbench.cli.options import load_plugins
-
         found: list[Choice] = []
         with ctx, contextlib.suppress(VosbenchError, OSError):
             found = list(self.choices(ctx, incomplete, load_plugins(tolerant=True)))

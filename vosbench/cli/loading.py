@@ -1,0 +1,90 @@
+"""The plugins of this invocation, loaded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from vosbench.errors import PluginError, UsageError
+
+if TYPE_CHECKING:
+    from vosbench.plugins import Plugins
+
+_KEY = "vosbench"
+
+
+def remember(ctx: click.Context, param: click.Parameter, value: tuple[Any, ...]) -> None:
+    """Callback of `--plugin` and `--disable`, wherever in the command line they stand."""
+    store: dict[str, list[Any]] = ctx.find_root().meta.setdefault(_KEY, {})
+    if param.name is not None:
+        store.setdefault(param.name, []).extend(value)
+
+
+def load_plugins(*, tolerant: bool = False) -> Plugins:
+    """The plugins of this invocation: entry points and `--plugin` files, minus those disabled on
+    the command line or in the configuration file. Loaded once per invocation.
+
+    Args:
+        tolerant: say nothing about `--plugin` files that are broken and `--disable` names that
+            nobody has; for listings.
+
+    Raises:
+        PluginError: a file given by `--plugin` cannot be loaded.
+        UsageError: there is no plugin of a name given by `--disable`.
+    """
+    from vosbench.config import load_config
+    from vosbench.plugins import Plugins
+
+    ctx = click.get_current_context(silent=True)
+    store: dict[str, Any] = ctx.find_root().meta.setdefault(_KEY, {}) if ctx else {}
+    if "loaded" not in store:
+        store["loaded"] = Plugins(
+            files=store.get("plugin", ()),
+            disabled=(*store.get("disable", ()), *load_config().disable),
+        )
+    plugins: Plugins = store["loaded"]
+    if not tolerant:
+        _check_given(plugins, store.get("disable", ()))
+    return plugins
+
+
+def find_metrics(plugins: Plugins, names: Iterable[str]) -> list[MetricSpec | SequenceMetricSpec]:
+    """The metrics that `--metrics` names: of one frame, or of whole sequences. "all" stands for
+    every one that is not slow; commas separate several.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    known: dict[str, MetricSpec | SequenceMetricSpec] = {}
+    known.update(plugins.metrics)
+    known.update(plugins.sequence_metrics)
+    chosen: dict[str, MetricSpec | SequenceMetricSpec] = {}
+    for name in (part.strip() for text in names for part in text.split(",")):
+        if name == "all":
+            quick = {n: spec for n, spec in plugins.sequence_metrics.items() if not spec.slow}
+            chosen.update(plugins.metrics)
+            chosen.update(quick)
+        elif name in known:
+            chosen[name] = known[name]
+        else:
+            raise UsageError(f"there is no metric {name!r}", f"Metrics: all, {', '.join(known)}.")
+    return list(chosen.values())
+
+
+def _check_given(plugins: Plugins, disabled: Iterable[str]) -> None:
+    """What the command line names must be there; a broken entry point is no reason to stop."""
+    files = set(map(str, plugins.files))
+    for info in plugins.broken:
+        if info.source in files:
+            raise PluginError(
+                f"plugin {info.source} cannot be loaded: {info.reason}",
+                f"`vosbench plugins --verbose --plugin {info.source}` shows the traceback.",
+            )
+    names = [info.name for info in plugins.infos]
+    for name in disabled:
+        if name not in names:
+            raise UsageError(
+                f"--disable {name}: there is no such plugin", f"There are: {', '.join(names)}."
+            )
