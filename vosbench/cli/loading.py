@@ -50,29 +50,6 @@ def load_plugins(*, tolerant: bool = False) -> Plugins:
     return plugins
 
 
-def find_metrics(plugins: Plugins, names: Iterable[str]) -> list[MetricSpec | SequenceMetricSpec]:
-    """The metrics that `--metrics` names: of one frame, or of whole sequences. "all" stands for
-    every one that is not slow; commas separate several.
-
-    Raises:
-        UsageError: there is none of that name.
-    """
-    known: dict[str, MetricSpec | SequenceMetricSpec] = {}
-    known.update(plugins.metrics)
-    known.update(plugins.sequence_metrics)
-    chosen: dict[str, MetricSpec | SequenceMetricSpec] = {}
-    for name in (part.strip() for text in names for part in text.split(",")):
-        if name == "all":
-            quick = {n: spec for n, spec in plugins.sequence_metrics.items() if not spec.slow}
-            chosen.update(plugins.metrics)
-            chosen.update(quick)
-        elif name in known:
-            chosen[name] = known[name]
-        else:
-            raise UsageError(f"there is no metric {name!r}", f"Metrics: all, {', '.join(known)}.")
-    return list(chosen.values())
-
-
 def _check_given(plugins: Plugins, disabled: Iterable[str]) -> None:
     """What the command line names must be there; a broken entry point is no reason to stop."""
     files = set(map(str, plugins.files))

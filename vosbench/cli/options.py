@@ -15,7 +15,10 @@ from vosbench.cli.names import DATASET, FORMAT, RUN, SEQUENCE, SETTING
 from vosbench.errors import UsageError
 
 if TYPE_CHECKING:
-    pass
+    from collections.abc import Iterable
+
+    from vosbench.metrics import MetricSpec, SequenceMetricSpec
+    from vosbench.plugins import Plugins
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
@@ -241,3 +244,26 @@ def masks_options(command: _Command) -> _Command:
     ):
         command = option(command)
     return command
+
+
+def find_metrics(plugins: Plugins, names: Iterable[str]) -> list[MetricSpec | SequenceMetricSpec]:
+    """The metrics that `--metrics` names: of one frame, or of whole sequences. "all" stands for
+    every one that is not slow; commas separate several.
+
+    Raises:
+        UsageError: there is none of that name.
+    """
+    known: dict[str, MetricSpec | SequenceMetricSpec] = {}
+    known.update(plugins.metrics)
+    known.update(plugins.sequence_metrics)
+    chosen: dict[str, MetricSpec | SequenceMetricSpec] = {}
+    for name in (part.strip() for text in names for part in text.split(",")):
+        if name == "all":
+            quick = {n: spec for n, spec in plugins.sequence_metrics.items() if not spec.slow}
+            chosen.update(plugins.metrics)
+            chosen.update(quick)
+        elif name in known:
+            chosen[name] = known[name]
+        else:
+            raise UsageError(f"there is no metric {name!r}", f"Metrics: all, {', '.join(known)}.")
+    return list(chosen.values())
