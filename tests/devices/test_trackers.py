@@ -82,6 +82,13 @@ def test_a_tracker_keeps_all_on_its_device(name, track, away):
         assert np.array_equal(labels, track(name, "cpu"))
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@pytest.mark.parametrize("name", TRACKERS)
+def test_a_tracker_runs_on_a_card(name, track):
+    labels = track(name, "cuda")
+    assert (labels != track(name, "cpu")).mean() < 0.05
+
+
 class Stuck:
     """A tensor whose `.to(device)` is taken out."""
 

@@ -100,6 +100,13 @@ def test_a_training_step_keeps_all_on_its_device(step, corpus, away, tmp_path):
         assert {k: pytest.approx(v, rel=1e-5) for k, v in here.items()} == there
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")
+@pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
+def test_a_training_step_runs_on_a_card(step, corpus, tmp_path):
+    found = step(torch.device("cuda", 0), corpus, tmp_path / "card")
+    assert all(np.isfinite(value) for value in found.values())
+
+
 @pytest.mark.parametrize("step", [pretrain, metatrain, osvos_parent])
 def test_one_forgotten_transfer_is_noticed(step, corpus, away, tmp_path, monkeypatch):
     monkeypatch.setattr(devices, "moved", lambda value, _device: value)
