@@ -85,10 +85,15 @@ def is_annotated(sequences: Sequence[VideoSequence]) -> bool:
 def _images(root: Path, kind: str) -> Path:
     found = sequence_folders(root / kind) if (root / kind).is_dir() else []
     if not found:
+        inside = sorted(
+            path.parent for depth in ("*", "*/*") for path in root.glob(f"{depth}/{kind}")
+        )
         raise DatasetError(
             f"{root} is not in DAVIS layout: it has no JPEGImages/SEQUENCE/ or "
             "JPEGImages/480p/SEQUENCE/",
-            "Frames (or SEQUENCE.mp4) belong there, masks into Annotations/ in the same way.",
+            f"Give one of those inside that have: {some([str(path) for path in inside])}."
+            if inside
+            else "Frames (or SEQUENCE.mp4) belong there, masks into Annotations/ in the same way.",
         )
     if len(found) > 1 and found[0].name not in RESOLUTIONS:
         raise DatasetError(

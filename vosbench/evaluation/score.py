@@ -228,7 +228,8 @@ class _Scorer:
                 "above 0 counts; `vosbench import --threshold 0.5` cuts them at one half"
             )
         elif self.rules.merged or self.video.binary:
-            if len(values) > 1 and (prediction.min() > 0 or not self.rules.merged):
+            odd = prediction.min() > 0 or VOID in values or not self.rules.merged
+            if len(values) > 1 and odd:
                 doubt(f"{where} holds the values {_ids(values)}, and all count as the object")
         elif strange := values - {VOID, *self.objects, *self.video.objects}:
             doubt(

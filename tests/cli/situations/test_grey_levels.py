@@ -75,3 +75,12 @@ def test_annotations_with_loss_are_called_what_they_are(tmp_path: Path, vosbench
     result = vosbench("datasets", "verify", "data")
     assert result.exit_code == 3
     assert "but 6 files such as 00000.jpg: masks are PNGs, without loss" in result.output
+
+
+def test_values_of_a_threshold_map_are_doubted(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(255)] * FRAMES)
+    trimap = squares(255)
+    trimap[12:36, 0:24][trimap[12:36, 0:24] == 0] = 128
+    write_masks(tmp_path / "masks/a", [trimap] * FRAMES)
+    result = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
+    assert "a: mask 00003 holds the values 128, 255, and all count as the object" in result.output

@@ -75,3 +75,11 @@ def test_the_servers_sets_say_that_they_are_theirs(tmp_path: Path, vosbench) -> 
     result = vosbench("evaluate", "--masks", "MOSE/valid/Annotations", "--dataset", "MOSE/valid")
     assert result.exit_code == 6
     assert "are not public" in result.output
+
+
+def test_the_folder_above_shows_the_way(tmp_path: Path, vosbench) -> None:
+    for split in ("train", "valid"):
+        youtube_vos(tmp_path / "YouTube-VOS/2019" / split, {0: squares(1)})
+    result = vosbench("datasets", "verify", "YouTube-VOS")
+    assert result.exit_code == 3
+    assert "YouTube-VOS/2019/train, YouTube-VOS/2019/valid" in result.output
