@@ -12,6 +12,7 @@ from vosbench.cli.locate import score_runs_over, stored_datasets
 from vosbench.cli.names import DATASET, RUN
 from vosbench.cli.options import (
     data_root_option,
+    load_plugins,
     plugin_options,
     results_option,
     table_json_option,
@@ -67,6 +68,13 @@ if TYPE_CHECKING:
     help="Tags for --by attribute: csv (sequence, tags) or JSON; DAVIS-2016's are known.",
 )  # fmt: skip
 @click.option(
+    "--cost", is_flag=True, help="Add what each run cost: time, warm-up apart, and memory."
+)
+@click.option(
+    "--realtime", "rate", type=click.FloatRange(0, min_open=True), metavar="FPS",
+    help="Add scores as seen live at this rate, where masks stay while a tracker is busy.",
+)  # fmt: skip
+@click.option(
     "--intervals", is_flag=True, help="Show 95 % intervals of all scores, not of the first only."
 )
 @click.option(
@@ -108,6 +116,8 @@ def compare(
     unit: str,
     by: tuple[str, ...],
     tags: Path | None,
+    cost: bool,
+    rate: float | None,
     intervals: bool,
     each_seed: bool,
     published: str,
@@ -142,6 +152,8 @@ def compare(
     from vosbench.analysis import compare as comparing
     from vosbench.analysis.attributes import davis_tags, read_tags
     from vosbench.analysis.by_attribute import attribute_table
+    from vosbench.analysis.cost import cost_table
+    from vosbench.analysis.realtime import realtime, realtime_table
 
     names = [dataset] if dataset else stored_datasets(results)
     if (plot or plot_ranks) and len(names) > 1:
@@ -176,6 +188,13 @@ def compare(
         for attribute in by:
             known = read_tags(tags) if tags else davis_tags()
             tables.append(attribute_table(runs, short, attribute, measure, open_data, known))
+        if cost:
+            tables.append(cost_table(runs, comparing.label(runs, short)))
+        if rate is not None:
+            spec = load_plugins().sequence_metrics["vots"]
+            data = open_data()
+            live = [realtime(scored, data, [spec], fps=rate) for scored in runs]
+            tables.append(realtime_table(live, comparing.label(runs, short), rate))
         if against:
             tables.append(comparing.paired_table(runs, against, short, measure, unit))
     if elsewhere:
