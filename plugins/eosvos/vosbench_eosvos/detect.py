@@ -47,18 +47,7 @@ def paste(logits: Tensor, box: Tensor, size: tuple[int, int]) -> Scores:
         box: (4,) x1, y1, x2, y2 in pixels of the image, real-valued.
         size: (height, width) of the image.
     """
-    height, width = size
-    x1, y1, x2, y2 = box.tolist()
-    rows = _pixels(y1, y2, height)
-    columns = _pixels(x1, x2, width)
-    out = np.zeros(size, np.float32)
-    if rows.size and columns.size:
-        grid = logits.float().cpu().numpy()
-        down = _interpolation(rows, y1, y2, grid.shape[0])
-        across = _interpolation(columns, x1, x2, grid.shape[1])
-        values = down @ grid @ across.T
-        out[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1] = _sigmoid(values)
-    return out
+    return paste_all(logits[None], box[None], size)
 
 
 def paste_all(logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Scores:
@@ -69,14 +58,28 @@ def paste_all(logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Scores:
     Args:
         logits: (K, S, S), each spread over its box. boxes, size: (K, 4), see `paste`.
     """
-    total = np.zeros(size, np.float32)
-    votes = np.zeros(size, np.float32)
-    for grid, box in zip(logits, boxes, strict=True):
-        total += paste(grid, box, size)
-        x1, y1, x2, y2 = box.tolist()
-        votes[np.ix_(_pixels(y1, y2, size[0]), _pixels(x1, x2, size[1]))] += 1
-    total /= np.maximum(votes, 1, out=votes)
-    return total
+    boxes = boxes.cpu()
+    grids = logits.float().cpu().numpy()
+    spans = [
+        (_pixels(y1, y2, size[0]), _pixels(x1, x2, size[1])) for x1, y1, x2, y2 in boxes.tolist()
+    ]
+    inside = [k for k, (rows, columns) in enumerate(spans) if rows.size and columns.size]
+    out = np.zeros(size, np.float32)
+    if not inside:
+        return out
+    top, left = (min(spans[k][axis][0] for k in inside) for axis in (0, 1))
+    bottom, right = (max(spans[k][axis][-1] for k in inside) + 1 for axis in (0, 1))
+    total = np.zeros((bottom - top, right - left), np.float32)
+    votes = np.zeros_like(total)
+    for k in inside:
+        (rows, columns), (x1, y1, x2, y2) = spans[k], boxes[k].tolist()
+        down = _interpolation(rows, y1, y2, grids.shape[1])
+        across = _interpolation(columns, x1, x2, grids.shape[2])
+        here = np.s_[rows[0] - top : rows[-1] + 1 - top, columns[0] - left : columns[-1] + 1 - left]
+        total[here] += _sigmoid(down @ grids[k] @ across.T)
+        votes[here] += 1
+    out[top:bottom, left:right] = total / np.maximum(votes, 1, out=votes)
+    return out
 
 
 def _pixels(low: float, high: float, limit: int) -> NDArray[np.int64]:
