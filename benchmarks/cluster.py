@@ -2,8 +2,8 @@
 
     python benchmarks/cluster.py --write
 
-needs `pip install 'vosbench[ray]'` and no data. The nodes are processes of this machine on the
-loopback address; the trackers sleep, so that two nodes can be twice as fast even here.
+needs `pip install 'vosbench[ray]'` and no data. The nodes are processes of this one machine; the
+trackers sleep, so that two nodes can be twice as fast even here.
 """
 
 from __future__ import annotations
@@ -111,7 +111,7 @@ def main() -> None:
 {platform.processor() or platform.machine()}, {os.cpu_count()} cores, Ray {ray.__version__},
 {time.strftime("%Y-%m-%d")},
 `python benchmarks/cluster.py --sequences {arguments.sequences} --write`.
-Sequences of 8 frames; nodes of one CPU on the loopback address.
+Sequences of 8 frames; nodes of one CPU, all on this machine.
 
 A tracker that sleeps 0.2 s a frame: {one:.1f} s on one node, {two:.1f} s on two:
 **{one / two:.2f} times as fast**.

@@ -416,13 +416,25 @@ def check_name(name: str, what: str) -> None:
 def find_runs(results: Path, dataset: str | None = None) -> list[Run]:
     """All runs under `results`, of one dataset or of all, by dataset and name. Those that cannot
     be read are left out with a warning."""
-    runs = []
+    runs, errors = _opened(results, dataset)
+    for error in errors:
+        _log.warning("left out: %s", error.message)
+    return runs
+
+
+def broken_runs(results: Path, dataset: str | None = None) -> list[RunError]:
+    """What is wrong with those that `find_runs` leaves out."""
+    return _opened(results, dataset)[1]
+
+
+def _opened(results: Path, dataset: str | None) -> tuple[list[Run], list[RunError]]:
+    runs, errors = [], []
     for path in sorted(results.glob(f"{glob.escape(dataset) if dataset else '*'}/*/run.json")):
         try:
             runs.append(Run.open(path.parent))
         except RunError as error:
-            _log.warning("left out: %s", error.message)
-    return runs
+            errors.append(error)
+    return runs, errors
 
 
 def write_json(path: Path, value: Any) -> None:

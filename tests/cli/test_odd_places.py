@@ -55,7 +55,7 @@ def test_a_disk_that_fills_up_stops_with_a_line_and_goes_on_later(data, tmp_path
 
 
 @pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
-def test_a_table_that_does_not_fit_is_one_line(data, tmp_path):
+def test_a_table_that_does_not_fit_or_lacks_a_run_is_no_success(data, tmp_path):
     results = tmp_path / "results"
     where = ("--dataset", data, "--results", results)
     assert vosbench("run", "--tracker", "copy-first", *where).returncode == 0
@@ -64,6 +64,14 @@ def test_a_table_that_does_not_fit_is_one_line(data, tmp_path):
     assert full.stderr.splitlines()[-2].startswith("error: ")
     assert "No space left on device" in full.stderr
     assert "Traceback" not in full.stderr
+
+    broken = results / "tiny/broken"
+    broken.mkdir()
+    (broken / "run.json").write_text('{"format": 1}')
+    left_out = vosbench("compare", *where)
+    assert left_out.returncode == 5
+    assert "copy-first" in left_out.stdout
+    assert f"left out: {broken}/run.json cannot be read: it has no 'tracker'" in left_out.stderr
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../../esc", "a\\b", "a\x1b[31m", "\udc80"])

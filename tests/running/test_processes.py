@@ -216,7 +216,6 @@ def start(command):
     ("name", "whom", "code"),
     [
         ("SIGHUP", "main", 129),
-        ("SIGKILL", "main", -9),
         ("SIGKILL", "both", -9),
     ],
 )

@@ -72,16 +72,16 @@ def test_gaps_and_overlaps_are_named(go, parts, dataset, tmp_path):
     assert not (tmp_path / "other").exists()
 
 
-def test_parts_of_different_runs_are_refused(go, parts, dataset, tmp_path):
+def test_parts_that_do_not_fit_are_refused(go, parts, dataset, tmp_path):
     other = go(sequences=["ant", "cat"], seed=1, results="part-2")
     with pytest.raises(RunError, match="seed is 0 and 1"):
         merge([parts[0], other], dataset, tmp_path / "merged")
+    version = parts[1].record.versions["fakes"]
     parts[1].record.versions["fakes"] = "000000000000"
     with pytest.raises(RunError, match=r"fakes is .* and 0000"):
         merge(parts, dataset, tmp_path / "merged")
+    parts[1].record.versions["fakes"] = version
 
-
-def test_damaged_masks_and_changed_data_are_refused(parts, dataset, tmp_path):
     mask = parts[0].masks / "bee/00002.png"
     sound = mask.read_bytes()
     mask.write_bytes(b"")

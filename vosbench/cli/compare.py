@@ -135,8 +135,8 @@ def compare(
     """
     from vosbench.analysis.published import methods
     from vosbench.analysis.published import published as published_numbers
-    from vosbench.errors import UsageError
-    from vosbench.store import find_runs
+    from vosbench.errors import RunError, UsageError
+    from vosbench.store import broken_runs, find_runs
 
     named = published in ("all", "recent", "none") or any(
         name.lower().startswith(published.lower()) for name in methods()
@@ -159,6 +159,7 @@ def compare(
     if (plot or plot_ranks) and len(names) > 1:
         raise UsageError("a plot shows one dataset", f"Choose --dataset: {', '.join(names)}.")
     tables: list[Table] = []
+    shown: list[str] = []
     for name in names:
         lonely = published_numbers(name, published, secondary=secondary)
         if lonely is not None and not (tracker or find_runs(results, name)):
@@ -169,6 +170,7 @@ def compare(
         if not mix:
             comparing.require_comparable(runs)
         short = runs[0].run.record.dataset
+        shown.append(short)
         beside, remark = comparing.published_beside(short, runs, published, secondary=secondary)
         main = comparing.main_table(
             runs, short, beside, remark, intervals=intervals, each_seed=each_seed
@@ -202,6 +204,8 @@ def compare(
         if numbers is not None:
             tables.append(comparing.published_table(numbers))
     write_tables(tables, exporter, output)
+    if any(broken_runs(results, name) for name in shown):  # a table without them is no success
+        click.get_current_context().exit(RunError.exit_code)
 
 
 def _draw_ranks(file: Path, runs: Sequence[ScoredRun], measure: str, title: str) -> None:
