@@ -2,6 +2,7 @@
 
 folder/JPEGImages/[480p/]SEQUENCE/00000.jpg ...      # or SEQUENCE.mp4
 folder/Annotations/[480p/]SEQUENCE/00000.png ...     # or SEQUENCE/OBJECT/00000.png
+folder/annotations.json        # instead of Annotations/: run-length codes of COCO
 folder/ImageSets/**/*.txt      # optional: with exactly one list, its sequences in its order
 
 SA-V's names JPEGImages_24fps and Annotations_6fps are known too.
@@ -40,9 +41,7 @@ def load(root: Path, name: str = "") -> Dataset:
     """
     kind, masks = next((pair for pair in _KINDS if (root / pair[0]).is_dir()), _KINDS[0])
     images = _images(root, kind)
-    annotations = root / masks / images.relative_to(root / kind)
-    if not annotations.is_dir():
-        annotations = resolution_folder(root / masks) or annotations
+    annotations = _annotations(root, root / masks, images.relative_to(root / kind))
     doubts: list[str] = []
     names = _names(root, images, annotations, doubts)
     sequences = read_sequences(names, images, annotations, binary=None)
@@ -102,6 +101,22 @@ def _images(root: Path, kind: str) -> Path:
             "Make each a dataset of its own, or call the one that is meant 480p.",
         )
     return found[0]
+
+
+def _annotations(root: Path, masks: Path, resolution: Path) -> Path:
+    """The folder that holds the masks of each sequence, if need be made of the codes in
+    `annotations.json`."""
+    if (masks / resolution).is_dir():
+        return masks / resolution
+    found = resolution_folder(masks)
+    codes = [
+        path for path in (root / "annotations.json", root / "instances.json") if path.is_file()
+    ]
+    if found is None and codes:
+        from vosbench.datasets.rle import extract_masks
+
+        return extract_masks(codes[0])
+    return found or masks / resolution
 
 
 def _names(root: Path, images: Path, annotations: Path, doubts: list[str]) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from vosbench.datasets.derived import derived
+from vosbench.datasets.encoding import encode_labels
 from vosbench.datasets.masks import Layers
 from vosbench.datasets.matching import match_names
 from vosbench.errors import DatasetError
@@ -151,6 +153,41 @@ def open_rle(path: Path, video: VideoSequence) -> RleMasks | None:
             f"Its objects are {sorted(video.objects)}; give object_id.",
         )
     return RleMasks(path, codes)
+
+
+def extract_masks(path: Path) -> Path:
+    """The folder SEQUENCE/OBJECT/FRAME.png of all masks in the file `path`, decoded now if that was
+    not done since the file changed. A frame in which an object is not there has an empty mask.
+
+    Raises:
+        DatasetError: the file is of no known kind or does not name its frames, a code is broken, or
+            the cache cannot be written.
+    """
+    return derived(path, "masks", _write_masks)
+
+
+def _write_masks(path: Path, folder: Path) -> None:
+    for name, video in _read(path, path.stat().st_mtime_ns).items():
+        if Path(name).name != name or name in (".", ".."):
+            raise DatasetError(f"{path}: {name!r} is no name of a video")
+        if not all(isinstance(frame, str) for frame in video):
+            raise DatasetError(
+                f"{path} does not name the frames of {name!r}",
+                "Annotations need file_names, SEQUENCE/FRAME.jpg, for each video.",
+            )
+        codes = [(o, str(f), code) for f, objects in video.items() for o, code in objects.items()]
+        empty: LabelMap | None = None
+        for obj, frame, code in sorted(codes, key=lambda entry: entry[2] is None):
+            try:
+                mask = empty if code is None else decode(code)
+            except ValueError as error:
+                raise DatasetError(f"{path}: {name}, frame {frame}: {error}") from None
+            if mask is None:
+                raise DatasetError(f"{path}: {name} has no mask at all")
+            empty = np.zeros_like(mask)
+            target = folder / name / f"{obj:03d}" / f"{Path(frame).name}.png"
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(encode_labels(mask))
 
 
 @functools.lru_cache(maxsize=2)

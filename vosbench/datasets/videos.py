@@ -6,17 +6,11 @@ as every player does.
 
 from __future__ import annotations
 
-import hashlib
-import logging
 import os
-import shutil
-import tempfile
 from pathlib import Path
 
-from vosbench.config import cache_path
+from vosbench.datasets.derived import derived
 from vosbench.errors import DatasetError
-
-_log = logging.getLogger(__name__)
 
 _COMPLETE = 0.95  # of the frames that the file promises, which is an estimate in some formats
 
@@ -28,28 +22,7 @@ def extract_frames(video: Path) -> Path:
     Raises:
         DatasetError: it is no video, ends early, or the cache cannot be written.
     """
-    try:
-        facts = video.stat()
-        key = f"{video.resolve()}|{facts.st_size}|{facts.st_mtime_ns}"
-        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-        home = cache_path() / "videos" / f"{video.stem}-{digest}"
-        if home.is_dir():
-            return home
-        _log.warning("decoding the frames of %s into %s, once", video, home.parent)
-        home.parent.mkdir(parents=True, exist_ok=True)
-        part = Path(tempfile.mkdtemp(prefix=f".{home.name}-", dir=home.parent))
-        try:
-            _decode(video, part)
-            part.chmod(0o755)
-            part.rename(home)
-        except OSError:
-            if not home.is_dir():  # another process was faster: its frames are the same
-                raise
-        finally:
-            shutil.rmtree(part, ignore_errors=True)
-    except OSError as error:
-        raise DatasetError(f"the frames of {video} cannot be written: {error}") from None
-    return home
+    return derived(video, "videos", _decode)
 
 
 def _decode(video: Path, folder: Path) -> None:

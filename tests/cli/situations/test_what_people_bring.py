@@ -282,3 +282,29 @@ def test_masks_of_annotated_frames_alone_are_imported_in_order(tmp_path: Path, v
     result = vosbench(*command)
     assert result.exit_code == 0, result.output
     assert f"J {SHIFTED:.3f}" in result.stdout
+
+
+def test_annotations_as_run_length_codes(tmp_path: Path, vosbench, scores) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1, 2)] * 3 + [squares(1)] * 3)
+    masks = tmp_path / "data/Annotations/480p"
+    write_masks(tmp_path / "masks/a", [squares(1, 2, shift=2)] * 3 + [squares(1, shift=2)] * 3)
+    before = scores("masks", "data", "--protocol", "objects")
+    command = ("pack", "--masks", masks, "--dataset", "data", "--layout", "coco")
+    assert vosbench(*command, "--output", tmp_path / "data/annotations.json").exit_code == 0
+    shutil.rmtree(tmp_path / "data/Annotations")
+    assert scores("masks", "data", "--protocol", "objects")["objects"] == before["objects"]
+    assert vosbench("datasets", "verify", "data").exit_code == 0
+    (tmp_path / "data/annotations.json").write_text('{"annotations": [{"video_id": 1}]}')
+    result = vosbench("datasets", "verify", "data")
+    assert result.exit_code == 3
+    assert "holds no masks as COCO's run-length codes" in result.output
+
+
+@pytest.mark.parametrize("name", ["..", "../a", "a/b"])
+def test_names_in_codes_stay_inside(tmp_path: Path, vosbench, name: str) -> None:
+    write_frames(tmp_path / "data/JPEGImages/480p/a")
+    entry = {"image_id": f"{name}/00000", "segmentation": rle.encode(squares(1))}
+    (tmp_path / "data/annotations.json").write_text(json.dumps([entry]))
+    result = vosbench("datasets", "verify", "data")
+    assert result.exit_code == 3
+    assert f"{name!r} is no name of a video" in result.output
