@@ -208,10 +208,10 @@ def test_by_sequence(make_run: MakeRun, results: Path, toys: Dataset) -> None:
     make_run("exact")
     run = make_run("shifted", shift=3)
     table = compare.sequence_table(scored(results, toys), "toys", "J")
-    assert list(table.frame.index) == ["ant", "bee", "cat", "mean"]
+    assert list(table.frame.index) == ["ant", "bee", "cat", "mean over sequences"]
     direct = evaluate(toys, run.masks).sequences["J"]
     assert table.frame.loc["bee", "shifted"] == direct["bee"]
-    assert table.frame.loc["mean", "shifted"] == pytest.approx(direct.mean())
+    assert table.frame.loc["mean over sequences", "shifted"] == pytest.approx(direct.mean())
     assert all(row[1].bold and not row[2].bold for row in table.rows())
     with pytest.raises(RunError, match="no measure 'K'"):
         compare.sequence_table(scored(results, toys), "toys", "K")

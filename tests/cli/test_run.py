@@ -110,7 +110,7 @@ def test_one_tracker_that_cannot_be_loaded_does_not_stop_the_others(vosbench):
         (["--tracker", "fake", "-o", "frame=x"], 2, "frame='x' is not a valid int"),
         (["--tracker", "fake", "--sequence", "bea"], 3, "no sequence 'bea'\nDid you mean bee"),
         (["--tracker", "fake", "--limit", "0"], 2, "--limit must be at least 1"),
-        (["--tracker", "fake", "--jobs", "0"], 2, "--jobs must be at least 1"),
+        (["--tracker", "fake", "--jobs", "0"], 2, "'--jobs': 0 is not in the range x>=1"),
         (["--tracker", "fake", "--timeout", "0"], 2, "--timeout must be above 0"),
         (["--tracker", "copy-first", "--device", "cuda"], 2, "--device cuda: tracker copy-first"),
         (["--tracker", "fake", "--python", "/nowhere"], 2, "--python /nowhere cannot be started"),

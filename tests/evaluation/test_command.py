@@ -60,7 +60,7 @@ def test_folder_of_masks(dataset_folder: Path, write_masks: Write, tmp_path: Pat
     assert result.exit_code == 0, result.output
     expected = evaluate(folder_layout.load(dataset_folder), masks)
     assert Evaluation.read(scores).files() == expected.files()
-    assert f"{expected.global_scores['J&F-Mean']:.3f}" in result.stdout
+    assert f"{100 * expected.global_scores['J&F-Mean']:.1f}" in result.stdout
     assert "by sequence" in result.stdout
     assert "alpha" in result.stdout
     assert str(scores) in result.stderr
@@ -105,7 +105,7 @@ def test_several_runs_at_once(make_run: Callable[..., Run]) -> None:
     assert scores[0] > scores[1]
     for run, score in zip((near, far), scores, strict=True):
         (line,) = (line for line in result.stdout.splitlines() if line.split()[:1] == [run.name])
-        assert f"{score:.3f}" in line
+        assert f"{100 * score:.1f}" in line
 
 
 def test_one_bad_run_does_not_keep_the_others_from_their_scores(

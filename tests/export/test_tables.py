@@ -13,6 +13,7 @@ import click
 import pandas as pd
 import pytest
 
+from vosbench.errors import UsageError
 from vosbench.export import Column, ExporterSpec, Table
 from vosbench.plugins import Plugins
 
@@ -145,3 +146,62 @@ def test_latex_compiles(exporters: dict[str, ExporterSpec], tmp_path: Path) -> N
 def test_a_plugin_adds_a_format() -> None:
     spec = ExporterSpec(name="titles", render=lambda tables: ",".join(t.title for t in tables))
     assert spec.export([table(), table(title="b")]) == "davis_16,b"
+
+
+def three(**changes: object) -> Table:
+    frame = pd.DataFrame(
+        {"J": [0.5, 0.9, 0.7, 0.8], "J-Decay": [0.1, 0.3, 0.1, math.nan]},
+        index=pd.Index(["b", "a", "c", "STM"], name="Tracker"),
+    )
+    columns = {"J": Column(scale=100, best="max"), "J-Decay": Column(scale=100, best="min")}
+    values = {"title": "davis, 3 of 6", "frame": frame, "columns": columns, "sections": (3,)}
+    return Table(**(values | changes))  # type: ignore[arg-type]
+
+
+def test_the_second_best_of_three_is_marked(exporters: dict[str, ExporterSpec]) -> None:
+    shown = three()
+    assert [row[1].text for row in shown.rows() if row[1].second] == ["80.0"]
+    assert [row[2].text for row in shown.rows() if row[2].second] == ["30.0"]
+    assert "\x1b[4m80.0" in exporters["text"].export([shown])
+    assert "_80.0_" in exporters["markdown"].export([shown])
+    assert r"\underline{80.0}" in exporters["latex"].export([shown])
+    assert "<u>80.0</u>" in exporters["html"].export([shown])
+
+
+def test_rows_are_sorted_inside_of_their_sections_with_all_that_belongs_to_them() -> None:
+    shown = three(marks={(0, ""): "*"}, parentheses=frozenset({(1, "J")}))
+    assert shown.leading == "J"
+    by_score = shown.sorted_by("J")
+    assert list(by_score.frame.index) == ["a", "c", "b", "STM"]
+    assert by_score.marks == {(2, ""): "*"} and by_score.parentheses == {(0, "J")}
+    assert list(shown.sorted_by("J-Decay").frame.index) == ["b", "c", "a", "STM"]
+    assert list(shown.sorted_by("name").frame.index) == ["a", "b", "c", "STM"]
+    with pytest.raises(UsageError, match="no such column"):
+        shown.sorted_by("K")
+
+
+def test_latex_has_caption_and_label(exporters: dict[str, ExporterSpec]) -> None:
+    text = exporters["latex"].export([three()])
+    assert r"\caption{davis, 3 of 6.}" in text and r"\label{tab:davis-3-of-6}" in text
+
+
+def test_html_escapes_names(exporters: dict[str, ExporterSpec]) -> None:
+    frame = pd.DataFrame({"<i>": [1.0]}, index=["<b>x</b>"])
+    text = exporters["html"].export([Table(title="&<", frame=frame, notes=("<script>",))])
+    assert "<i>" not in text and "<b>x" not in text and "<script>" not in text
+    assert "&lt;b&gt;x" in text
+
+
+def test_csv_defuses_formulas(exporters: dict[str, ExporterSpec]) -> None:
+    frame = pd.DataFrame({"J": [-0.5, 1.0]}, index=pd.Index(["=1+1", "@x"], name="Tracker"))
+    text = exporters["csv"].export([Table(title="t", frame=frame)])
+    assert text.splitlines() == ["Tracker,J", "'=1+1,-0.5", "'@x,1.0"]
+
+
+def test_text_is_never_cut_at_80_columns(
+    exporters: dict[str, ExporterSpec], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    name = "a-tracker-of-a-very-long-name+option=value+another=" + "x" * 60
+    frame = pd.DataFrame({"J": [0.5]}, index=[name])
+    assert name in exporters["text"].export([Table(title="t", frame=frame)])

@@ -33,6 +33,10 @@ _PART = "Part"
 _SEEDS = "Seeds"
 _LOW, _HIGH, _SPREAD = _SPREADS = "95% low", "95% high", "±"
 _SUFFIXES = ("low", "high", _SPREAD)
+_BY_SEQUENCE = (
+    "Each row is a mean over the objects of one sequence, so that the last row, a mean over "
+    "sequences, differs from a global score that is a mean over all objects.",
+)
 _LEFT_OUT = frozenset({"F-Recall", "F-Decay"})
 
 
@@ -235,7 +239,7 @@ def sequence_table(runs: Sequence[ScoredRun], dataset: str, measure: str = "J&F"
     """
     frame = pd.DataFrame({s.name: measure_values(s, measure, "sequence") for s in runs})
     part = label(runs, "")
-    frame.loc[f"mean of {part}" if part else "mean"] = frame.mean()
+    frame.loc[f"mean over {part}" if part else "mean over sequences"] = frame.mean()
     frame.index.name = "Sequence"
     column = measure_column(measure, known_columns(runs))
     return Table(
@@ -244,7 +248,12 @@ def sequence_table(runs: Sequence[ScoredRun], dataset: str, measure: str = "J&F"
         columns=dict.fromkeys(map(str, frame), column),
         sections=(len(frame) - 1,),
         best_along="rows",
+        notes=_BY_SEQUENCE if any(len(s.run.record.sequences) != _objects(s) for s in runs) else (),
     )
+
+
+def _objects(scored: ScoredRun) -> int:
+    return 0 if scored.evaluation is None else len(scored.evaluation.objects)
 
 
 def paired_table(
@@ -359,7 +368,7 @@ def _run_notes(
             marks[(row, "")] = sign
             notes.append(f"{sign} Not comparable: {'; '.join(dict.fromkeys(why))}.")
     if any(scored.evaluation is None and scored.run.complete for scored in runs):
-        notes.append("Not scored: the annotations are not public; see `vosbench pack`.")
+        notes.append("Not scored: the annotations are not public.")
     return notes, marks
 
 

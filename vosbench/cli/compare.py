@@ -91,6 +91,10 @@ if TYPE_CHECKING:
     "--published-for", "elsewhere", type=click.Choice(list(DATASETS)), metavar="DATASET",
     help="Add the published numbers for another dataset, apart.",
 )  # fmt: skip
+@click.option(
+    "--sort", default="", metavar="COLUMN",
+    help="Sort rows by this column, or by `name`; default: the leading score.",
+)  # fmt: skip
 @click.option("--mix", is_flag=True, help="Compare what is not comparable; footnotes say why.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
@@ -123,6 +127,7 @@ def compare(
     published: str,
     secondary: bool,
     elsewhere: str | None,
+    sort: str,
     mix: bool,
     plot: Path | None,
     plot_ranks: Path | None,
@@ -130,8 +135,8 @@ def compare(
 ) -> None:
     """Show the runs in --results beside each other and beside published numbers.
 
-    Scores are in percent, the best in bold. Runs whose protocol, data or sequences differ, and
-    incomplete ones, are refused unless --mix or --common is given.
+    Scores are in percent, the best in bold, the second best underlined. Runs whose protocol, data
+    or sequences differ, and incomplete ones, are refused unless --mix or --common is given.
     """
     from vosbench.analysis.published import methods
     from vosbench.analysis.published import published as published_numbers
@@ -175,6 +180,7 @@ def compare(
         main = comparing.main_table(
             runs, short, beside, remark, intervals=intervals, each_seed=each_seed
         )
+        main = main.sorted_by(sort or main.leading)
         tables.append(main)
         tables += comparing.measure_tables(runs, short, intervals=intervals, each_seed=each_seed)
         if plot is not None:

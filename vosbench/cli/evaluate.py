@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,8 @@ from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
 if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset
     from vosbench.evaluation import Evaluation, Progress
-    from vosbench.metrics import MetricSpec, SequenceMetricSpec
+    from vosbench.export import Table
+    from vosbench.metrics import Column, MetricSpec, SequenceMetricSpec
     from vosbench.store import Run
 
 
@@ -244,11 +245,8 @@ def _progress(frames: int) -> Iterator[Progress]:
 
 def _print(targets: Sequence[_Target], per_sequence: bool) -> None:
     """Tables on standard output, doubts on standard error."""
-    from rich.console import Console
+    from vosbench.export.text import render
 
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)
     scored = [(t.title, t.evaluation) for t in targets if t.evaluation is not None]
     for (dataset, protocol), group in _by_protocol(scored).items():
         further = [c.name for _, evaluation in group for c in evaluation.columns]
@@ -257,19 +255,20 @@ def _print(targets: Sequence[_Target], per_sequence: bool) -> None:
             title: {name: v for name, v in scores.items() if name not in further}
             for title, scores in rows.items()
         }
-        click.echo(f"{dataset}, protocol {protocol}")
-        console.print(_table(plain))
+        known = {c.name: c for _, evaluation in group for c in evaluation.columns}
+        title = f"{dataset}, protocol {protocol}"
+        click.echo(render([_table(title, plain, known)]), nl=False)
         if further:
             turned = {
                 name: {title: scores.get(name, math.nan) for title, scores in rows.items()}
                 for name in dict.fromkeys(further)
             }
-            console.print(_table(turned))
+            click.echo(render([_turned(turned, known)]), nl=False)
     if per_sequence:
         for title, evaluation in scored:
             rows = {str(name): dict(row) for name, row in evaluation.sequences.iterrows()}
-            click.echo(f"{title} by sequence")
-            console.print(_table(rows))
+            known = {c.name: c for c in evaluation.columns}
+            click.echo(render([_table(f"{title} by sequence", rows, known)]), nl=False)
     for target in targets:
         if target.evaluation is not None:
             for warning in target.evaluation.warnings:
@@ -287,20 +286,33 @@ def _by_protocol(
     return groups
 
 
-def _table(rows: dict[str, dict[str, float]]) -> Any:
-    from rich import box
-    from rich.table import Table
-    from rich.text import Text
+def _table(
+    title: str, rows: Mapping[str, Mapping[str, float]], known: Mapping[str, Column]
+) -> Table:
+    """Scores by name, in percent where they are shares."""
+    import pandas as pd
 
-    columns = list(next(iter(rows.values())))
-    table = Table(box=box.SIMPLE, padding=(0, 1, 0, 0))
-    table.add_column("", no_wrap=True)
-    for column in columns:
-        table.add_column(column.removesuffix("-Mean"), justify="right")
-    for name, scores in rows.items():
-        cells = ["-" if math.isnan(scores[c]) else f"{scores[c]:.3f}" for c in columns]
-        table.add_row(Text(name), *cells)
-    return table
+    from vosbench.analysis.compare import measure_column
+    from vosbench.export import Table
+
+    frame = pd.DataFrame.from_dict({name: dict(scores) for name, scores in rows.items()}, "index")
+    frame = frame.rename(columns=lambda name: str(name).removesuffix("-Mean"))
+    columns = {str(name): measure_column(str(name), known) for name in frame}
+    return Table(title=title, frame=frame, columns=columns)
+
+
+def _turned(rows: Mapping[str, Mapping[str, float]], known: Mapping[str, Column]) -> Table:
+    """A row for each further measure, a column for what was scored."""
+    import pandas as pd
+
+    from vosbench.analysis.compare import measure_column
+    from vosbench.export import Table
+
+    texts = {
+        name: {title: measure_column(name, known).text(value) for title, value in scores.items()}
+        for name, scores in rows.items()
+    }
+    return Table(title="Further measures", frame=pd.DataFrame.from_dict(texts, "index"))
 
 
 def _end(targets: Sequence[_Target]) -> None:

@@ -26,9 +26,8 @@ from vosbench.errors import EvaluationError, FileError, RunError, UsageError, Vo
 from vosbench.processes import interrupted_code
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from vosbench.datasets.base import Dataset
+    from vosbench.export import Table
     from vosbench.running.runner import RunSettings
     from vosbench.specs import TrackerSpec
     from vosbench.store import Run
@@ -61,9 +60,7 @@ if TYPE_CHECKING:
     "one, speed is not ranked.",
     default=None,
 )
-@click.option(
-    "--limit", type=click.IntRange(min=1), metavar="N", help="Only the first N sequences."
-)
+@click.option("--limit", type=int, metavar="N", help="Only the first N sequences.")
 @sequences_option
 @click.option(
     "--shard",
@@ -312,42 +309,52 @@ def _run_one(
 
 
 def _print_table(outcomes: list[_Outcome]) -> None:
-    from rich.console import Console
+    from vosbench.export.text import render
 
-    console = Console()
     made = [(outcome, outcome.run) for outcome in outcomes if outcome.run is not None]
     for dataset in dict.fromkeys(outcome.label for outcome, _ in made):
         rows = [(outcome, run) for outcome, run in made if outcome.label == dataset]
-        console.print(_table(dataset, rows))
-    if any((timing := run.timing()) and not timing.comparable for _, run in made):
-        click.echo("* not this tracker's speed alone: the machine was shared meanwhile")
+        click.echo(render([_table(dataset, rows)]), nl=False)
     for outcome, run in made:
         click.echo(f"{run.folder}{f': {outcome.note}' if outcome.note else ''}")
 
 
 def _table(dataset: str, rows: list[tuple[_Outcome, Run]]) -> Table:
-    from rich.markup import escape
-    from rich.table import Table
+    """Scores in percent and times of what was run."""
+    import pandas as pd
+
+    from vosbench.analysis.compare import FPS, PERCENT
+    from vosbench.export import Column, Table
 
     shown = [
         key for key in ("J&F-Mean", "J-Mean", "F-Mean") if any(key in o.scores for o, _ in rows)
     ]
-    headings = (key.removesuffix("-Mean") for key in shown)
-    table = Table("run", "done", *headings, "FPS", "init s", "ms/frame", title=escape(dataset))
-    for column in table.columns[1:]:
-        column.justify, column.no_wrap = "right", True
-    for outcome, run in rows:
-        scores = [f"{outcome.scores[key]:.3f}" if key in outcome.scores else "-" for key in shown]
-        speed = ["-", "-", "-"]
-        if timing := run.timing():
-            speed = [
-                f"{timing.fps:.1f}{'' if timing.comparable else '*'}",
-                f"{timing.init_seconds:.2f}",
-                f"{1000 * timing.frame_median:.1f}",
-            ]
+    lines: list[dict[str, float | str]] = []
+    shared: set[tuple[int, str]] = set()
+    for place, (outcome, run) in enumerate(rows):
         done = f"{len(run.done())}/{len(run.record.sequences)}"
-        table.add_row(escape(run.name), done, *scores, *speed)
-    return table
+        line: dict[str, float | str] = {"done": done}
+        line |= {key.removesuffix("-Mean"): outcome.scores.get(key, float("nan")) for key in shown}
+        timing = run.timing()
+        line |= {
+            "FPS": timing.fps if timing else float("nan"),
+            "init s": timing.init_seconds if timing else float("nan"),
+            "ms/frame": 1000 * timing.frame_median if timing else float("nan"),
+        }
+        if timing and not timing.comparable:
+            shared |= {(place, name) for name in ("FPS", "init s", "ms/frame")}
+        lines.append(line)
+    index = pd.Index([run.name for _, run in rows], name="Tracker")
+    scores = {key.removesuffix("-Mean"): PERCENT for key in shown}
+    times = {"FPS": FPS, "init s": Column(decimals=2), "ms/frame": Column(decimals=1)}
+    notes = ("(FPS): not this tracker's speed alone, the machine was shared meanwhile.",)
+    return Table(
+        title=dataset,
+        frame=pd.DataFrame(lines, index=index),
+        columns=scores | times,
+        parentheses=frozenset(shared),
+        notes=notes if shared else (),
+    )
 
 
 def _end(outcomes: list[_Outcome]) -> None:

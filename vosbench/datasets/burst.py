@@ -18,8 +18,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from vosbench.config import cache_path
 from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
 from vosbench.errors import DatasetError
@@ -132,6 +130,8 @@ def _masks(path: Path, entries: list[Mapping[str, Any]]) -> Path:
 
 
 def _write_masks(entry: Mapping[str, Any], folder: Path) -> None:
+    import numpy as np
+
     from vosbench.datasets.reading import write_labels
     from vosbench.datasets.rle import decode
 

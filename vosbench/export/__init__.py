@@ -6,9 +6,10 @@ text. This module imports nothing heavy.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -58,11 +59,13 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """One printed value: its text without any markup, and how it is set off."""
+    """One printed value: its text without any markup, and how it is set off: the best is bold, the
+    second best underlined."""
 
     text: str
     bold: bool = False
     mark: str = ""
+    second: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,11 +77,13 @@ class Table:
         frame: values at full precision; the index labels the rows.
         columns: how each column is shown; those missing here as plain `Column()`.
         sections: first row of each further block of rows (a rule is drawn above it).
-        best_along: whether the best of each column or of each row is set in bold.
+        best_along: whether the best of each column or of each row is set in bold, and the second
+            best of three or more underlined.
         parentheses: places set in parentheses; they are not ranked.
         unranked: further places that never count as best.
         marks: place -> footnote signs, e.g. "*".
         notes: footnotes, each beginning with its sign if it has one.
+        hints: what the user of the command line could do next; never part of the table's text.
     """
 
     title: str
@@ -90,6 +95,7 @@ class Table:
     unranked: frozenset[Place] = frozenset()
     marks: Mapping[Place, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -108,7 +114,7 @@ class Table:
             [self._column(name).text(value) for name, value in zip(names, values, strict=True)]
             for values in self.frame.itertuples(index=False, name=None)
         ]
-        bold = self._bold(names, texts)
+        bold, second = self._places(names, texts)
         rows = []
         for row, label in enumerate(self.frame.index):
             cells = [Cell(str(label), mark=self.marks.get((row, ""), ""))]
@@ -117,7 +123,7 @@ class Table:
                 if (row, name) in self.parentheses and text != UNKNOWN:
                     text = f"({text})"
                 mark = self.marks.get((row, name), "")
-                cells.append(Cell(text, (row, name) in bold, mark))
+                cells.append(Cell(text, (row, name) in bold, mark, (row, name) in second))
             rows.append(cells)
         return rows
 
@@ -127,7 +133,52 @@ class Table:
     def _column(self, name: str) -> Column:
         return self.columns.get(name, Column())
 
-    def _bold(self, names: list[str], texts: list[list[str]]) -> set[Place]:
+    @property
+    def leading(self) -> str:
+        """The first column that has a best value; "name" if none has."""
+        names = map(str, self.frame.columns)
+        return next((name for name in names if self._column(name).best), "name")
+
+    def sorted_by(self, column: str) -> Table:
+        """The table with the rows of each section in the order of `column`, the best first, and
+        unknown values last; with "name", by their labels. Columns without a best value are sorted
+        from the largest.
+
+        Raises:
+            UsageError: there is no such column.
+        """
+        from vosbench.errors import UsageError
+
+        names = list(map(str, self.frame.columns))
+        if column not in (*names, "name"):
+            listed = ", ".join(("name", *names))
+            raise UsageError(f"--sort {column}: there is no such column", f"Columns: {listed}.")
+        bounds = [0, *self.sections, len(self.frame)]
+        order: list[int] = []
+        for start, end in itertools.pairwise(bounds):
+            rows = list(range(start, end))
+            if column == "name":
+                rows.sort(key=lambda row: str(self.frame.index[row]))
+            else:
+                rows.sort(key=lambda row: self._rank(row, column))
+            order += rows
+        moved = {old: new for new, old in enumerate(order)}
+        return replace(
+            self,
+            frame=self.frame.iloc[order],
+            parentheses=frozenset((moved[row], name) for row, name in self.parentheses),
+            unranked=frozenset((moved[row], name) for row, name in self.unranked),
+            marks={(moved[row], name): sign for (row, name), sign in self.marks.items()},
+        )
+
+    def _rank(self, row: int, column: str) -> tuple[bool, float]:
+        value = self.frame[column].iloc[row]
+        number = float("nan") if value is None or isinstance(value, str) else float(value)
+        sign = 1 if self._column(column).best == "min" else -1
+        return math.isnan(number), 0.0 if math.isnan(number) else sign * number
+
+    def _places(self, names: list[str], texts: list[list[str]]) -> tuple[set[Place], set[Place]]:
+        """Where the best values stand, and the second best of three or more."""
         out = self.parentheses | self.unranked
         rivals: dict[int | str, dict[Place, float]] = {}
         for row, cells in enumerate(texts):
@@ -136,12 +187,15 @@ class Table:
                 if sign and text != UNKNOWN and (row, name) not in out:
                     line = row if self.best_along == "rows" else name
                     rivals.setdefault(line, {})[(row, name)] = sign * float(text)
-        return {
-            place
-            for values in rivals.values()
-            for place, value in values.items()
-            if len(values) > 1 and value == max(values.values())
-        }
+        best: set[Place] = set()
+        second: set[Place] = set()
+        for values in rivals.values():
+            ranking = sorted(set(values.values()), reverse=True)
+            if len(values) > 1:
+                best |= {place for place, value in values.items() if value == ranking[0]}
+            if len(values) > 2 and len(ranking) > 1:
+                second |= {place for place, value in values.items() if value == ranking[1]}
+        return best, second
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

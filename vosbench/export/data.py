@@ -13,8 +13,19 @@ from vosbench.export import Table
 def render_csv(tables: Sequence[Table]) -> str:
     """One table as plain csv; several one after the other, each below a line `# title`."""
     if len(tables) == 1:
-        return tables[0].frame.to_csv()
-    return "\n".join(f"# {table.title}\n{table.frame.to_csv()}" for table in tables)
+        return _csv(tables[0])
+    return "\n".join(f"# {table.title}\n{_csv(table)}" for table in tables)
+
+
+def _csv(table: Table) -> str:
+    """As csv; text that a spreadsheet would take for a formula gets an apostrophe in front."""
+    frame = table.frame.rename(index=_harmless, columns=_harmless)
+    return frame.map(_harmless).to_csv()
+
+
+def _harmless(value: Any) -> Any:
+    risky = isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r")
+    return f"'{value}" if risky else value
 
 
 def render_json(tables: Sequence[Table]) -> str:

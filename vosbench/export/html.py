@@ -1,4 +1,4 @@
-"""Tables in HTML, for a page or a notebook's cell; the best in `<b>`."""
+"""Tables in HTML, for a page or a notebook's cell; the best in `<b>`, the second in `<u>`."""
 
 from __future__ import annotations
 
@@ -29,5 +29,5 @@ def _render(table: Table) -> str:
 
 def _cell(cell: Cell) -> str:
     text = escape(cell.text)
-    text = f"<b>{text}</b>" if cell.bold else text
+    text = f"<b>{text}</b>" if cell.bold else f"<u>{text}</u>" if cell.second else text
     return text + (f"<sup>{escape(cell.mark)}</sup>" if cell.mark else "")

@@ -1,10 +1,12 @@
-r"""Tables for papers: `tabular` in booktabs style, the best as `\textbf{value}`.
+r"""Tables for papers: `tabular` in booktabs style, the best as `\textbf{value}`, the second as
+`\underline{value}`.
 
 The document needs `\usepackage{booktabs}` and nothing else.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from vosbench.export import Cell, Table
@@ -44,7 +46,7 @@ _HEADINGS = {
 
 
 def render(tables: Sequence[Table]) -> str:
-    """The tables, each as a `table` environment with its title as caption."""
+    """The tables, each as a `table` environment with its title as caption and label."""
     return "\n".join(_render(table) for table in tables)
 
 
@@ -59,7 +61,8 @@ def _render(table: Table) -> str:
         "% needs \\usepackage{booktabs}",
         r"\begin{table}",
         r"\centering",
-        rf"\caption{{{escape(table.title)}}}",
+        rf"\caption{{{escape(table.title.removesuffix('.'))}.}}",
+        rf"\label{{tab:{_label(table.title)}}}",
         rf"\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}",
         r"\toprule",
         " & ".join(header) + r" \\",
@@ -74,9 +77,15 @@ def _render(table: Table) -> str:
     return "\n".join([*lines, r"\end{table}"]) + "\n"
 
 
+def _label(title: str) -> str:
+    """What `\\ref` finds the table by: the title's words in lower case, joined by dashes."""
+    return "-".join(re.findall(r"[a-z0-9]+", title.lower().replace("&", "")))
+
+
 def _cell(cell: Cell) -> str:
     # A number's hyphen is a minus sign; a lone one stands for "unknown" and stays.
     negative = cell.text[:1] == "-" and cell.text[1:2].isdigit()
     text = f"$-${escape(cell.text[1:])}" if negative else escape(cell.text)
     mark = rf"\textsuperscript{{{escape(cell.mark)}}}" if cell.mark else ""
-    return (rf"\textbf{{{text}}}" if cell.bold else text) + mark
+    text = rf"\textbf{{{text}}}" if cell.bold else rf"\underline{{{text}}}" if cell.second else text
+    return text + mark

@@ -1,4 +1,4 @@
-"""Tables in GitHub-flavoured Markdown, the best as `**value**`."""
+"""Tables in GitHub-flavoured Markdown, the best as `**value**`, the second as `_value_`."""
 
 from __future__ import annotations
 
@@ -32,7 +32,8 @@ def _render(table: Table) -> str:
 
 def _cell(cell: Cell) -> str:
     text = escape(cell.text)
-    return (f"**{text}**" if cell.bold else text) + escape(cell.mark)
+    text = f"**{text}**" if cell.bold else f"_{text}_" if cell.second else text
+    return text + escape(cell.mark)
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

@@ -1,4 +1,4 @@
-"""Tables for the terminal: aligned columns, the best in bold."""
+"""Tables for the terminal: aligned columns, the best in bold, the second best underlined."""
 
 from __future__ import annotations
 
@@ -10,13 +10,17 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from vosbench.export import Table
+from vosbench.export import Cell, Table
 
 
 def render(tables: Sequence[Table]) -> str:
     """The tables as text with ANSI escapes for bold; print it with `click.echo`, which drops the
     escapes where the output is no terminal. Lines are never wrapped or cut."""
     return "\n".join(_render(table) for table in tables)
+
+
+def _style(cell: Cell) -> str:
+    return "bold" if cell.bold else "underline" if cell.second else ""
 
 
 def _render(table: Table) -> str:
@@ -27,7 +31,7 @@ def _render(table: Table) -> str:
     for position, row in enumerate(rows):
         if position in table.sections:
             grid.add_section()
-        grid.add_row(*(Text(c.text + c.mark, style="bold" if c.bold else "") for c in row))
+        grid.add_row(*(Text(c.text + c.mark, style=_style(c)) for c in row))
     stream = io.StringIO()
     console = Console(
         file=stream,
