@@ -70,6 +70,7 @@ class Capabilities:
             through `ctx.video`.
         deterministic: two runs with one seed give identical masks: always, never, or on these kinds
             of device.
+        blind: finds nothing by design, as a baseline that shows what measures make of that.
         devices: kinds of device it can run on.
         snapshots: names of options of which several values can be answered by one run
             (`ctx.snapshots`), e.g. the number of fine-tuning steps.
@@ -80,6 +81,7 @@ class Capabilities:
     needs_grad: bool = False
     access: Literal["streaming", "video"] = "streaming"
     deterministic: bool | tuple[str, ...] = True
+    blind: bool = False
     devices: tuple[str, ...] = ("cpu", "cuda")
     snapshots: tuple[str, ...] = ()
 

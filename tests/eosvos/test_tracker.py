@@ -213,7 +213,7 @@ def test_shipped_weights_follow_a_real_object(davis_root, make_context):
         assert (found & mask).sum() / (found | mask).sum() > 0.75
 
 
-@pytest.mark.parametrize("case", conformance_cases(), ids=str)
+@pytest.mark.parametrize("case", conformance_cases(slow=False), ids=str)
 def test_conformance(case, tiny_weights):
     """All variants are one class: the one with everything switched on stands for them."""
     options = {

@@ -17,11 +17,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from vosbench.errors import PluginError, UsageError, VosbenchError
 from vosbench.plugins import Plugins
 from vosbench.running.executors.process import how_it_ended
-from vosbench.testing.conformance import Case, Outcome, Size, check_tracker, conformance_cases
+from vosbench.specs import TrackerSpec
+from vosbench.testing.conformance import (
+    Case,
+    NonConformance,
+    Outcome,
+    Size,
+    answers_digest,
+    check_tracker,
+    conformance_cases,
+)
+from vosbench.tracking.session import TrackerFailure
 
 
 def check_apart(
@@ -33,20 +44,31 @@ def check_apart(
     device: str = "cpu",
     seed: int = 0,
     size: Size = (96, 128),
+    untrained: bool = False,
     timeout: float = 600.0,
 ) -> Iterator[Outcome]:
     """Put one tracker to cases of `conformance_cases()`, one after the other.
 
+    Cases that need two processes are answered in two, and compared.
+
     A case in which the process dies or gives no answer within `timeout` seconds has failed; a fresh
-    process goes on with the next. `options`, `device`, `seed` and `size` are those of
+    process takes the next. `options`, `device`, `seed`, `size` and `untrained` are those of
     `check_tracker`.
 
     Raises:
         PluginError: there is no such tracker, or it cannot be built.
         UsageError: it cannot be built with these options.
     """
-    settings = {"options": dict(options or {}), "device": device, "seed": seed, "size": size}
+    settings = {
+        "options": dict(options or {}),
+        "device": device,
+        "seed": seed,
+        "size": size,
+        "untrained": untrained,
+    }
     waiting = list(cases)
+    digests: dict[str, str] = {}
+    again: set[str] = set()
     while waiting:
         names = [case.name for case in waiting]
         with _process(plugins.files, plugins.disabled, tracker, names, settings) as (process, pipe):
@@ -63,6 +85,15 @@ def check_apart(
                     kind = UsageError if answer["usage"] else PluginError
                     raise kind(answer["problem"], answer["hint"])
                 alive = "status" in answer
+                if digest := answer.pop("digest", ""):
+                    first = digests.setdefault(case.name, digest)
+                    if case.name not in again:
+                        again.add(case.name)
+                        waiting.insert(0, case)
+                        alive = False  # the other process is a fresh one
+                        continue
+                    if first != digest:
+                        answer |= {"status": "failed", "reason": "two processes differ"}
                 lost = {"status": "failed", "seconds": time.perf_counter() - began}
                 yield Outcome(case, **(lost | answer))
 
@@ -73,7 +104,9 @@ def _process(*arguments: Any) -> Iterator[tuple[multiprocessing.process.BaseProc
     spawn = multiprocessing.get_context("spawn")
     ours, theirs = spawn.Pipe(duplex=False)
     process = spawn.Process(target=_serve, args=(theirs, *arguments))
-    process.start()
+    with mock.patch.dict(os.environ):
+        os.environ.setdefault("PYTHONHASHSEED", "0")  # as runs have it
+        process.start()
     theirs.close()  # so that its end is seen here
     try:
         with ours:
@@ -99,16 +132,34 @@ def _serve(
         spec = Plugins(plugin_files, disabled).tracker(tracker)
         for name in names:
             outcome = check_tracker(spec, cases[name], **settings)
+            digest = ""
+            if outcome.status == "skipped" and "processes" in cases[name].needs:
+                outcome, digest = _digested(spec, cases[name], settings)
             _answer(
                 pipe,
                 status=outcome.status,
                 reason=outcome.reason,
                 traceback=outcome.traceback,
                 seconds=outcome.seconds,
+                digest=digest,
             )
     except VosbenchError as error:
         usage = isinstance(error, UsageError)
         _answer(pipe, problem=error.message, hint=error.hint, usage=usage)
+
+
+def _digested(spec: TrackerSpec, case: Case, settings: Mapping[str, Any]) -> tuple[Outcome, str]:
+    """What this process answers, as a digest."""
+    if not spec.capabilities.deterministic_on(settings["device"]):
+        return Outcome(case, "skipped", "it declares not to be deterministic"), ""
+    began = time.perf_counter()
+    bench = {name: value for name, value in settings.items() if name != "untrained"}
+    try:
+        digest = answers_digest(spec, case, **bench)
+    except (NonConformance, TrackerFailure) as error:
+        reason = getattr(error, "message", str(error))
+        return Outcome(case, "failed", reason, seconds=time.perf_counter() - began), ""
+    return Outcome(case, "passed", seconds=time.perf_counter() - began), digest
 
 
 def _answer(pipe: Connection, **answer: str | float) -> None:

@@ -16,16 +16,19 @@ Example, as a test of a plugin:
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import tempfile
 import time
 import traceback
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vosbench.errors import PluginError, VosbenchError
 from vosbench.specs import TrackerSpec
@@ -34,7 +37,7 @@ from vosbench.tracking.session import Session, TrackerFailure, make_tracker
 from vosbench.types import Context, LabelMap
 
 Size = tuple[int, int]
-Needs = Literal["", "deterministic", "streaming"]
+Needs = Literal["deterministic", "streaming", "sighted", "processes"]
 
 
 class NonConformance(AssertionError):
@@ -50,7 +53,9 @@ class Case:
         demand: one line.
         sequences: the sequences that it runs on, for a size (height, width).
         check: raises NonConformance or TrackerFailure.
-        needs: declared capability without which the demand does not hold for a tracker.
+        needs: what the demand presumes: that the tracker declares to be deterministic or streaming,
+            that it is not blind, or two processes (`vosbench test-tracker` has them).
+        slow: takes many times as long as the others.
     """
 
     name: str
@@ -58,6 +63,7 @@ class Case:
     sequences: Callable[[Size], tuple[Synthetic, ...]]
     check: Callable[[Bench, tuple[Synthetic, ...]], None]
     needs: tuple[Needs, ...] = ()
+    slow: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -101,18 +107,32 @@ class Bench:
         self._scratch = scratch
         self._settings = settings
 
+    @property
+    def deterministic(self) -> bool:
+        """Whether the tracker declares to be."""
+        return self._spec.capabilities.deterministic_on(self._settings.get("device", "cpu"))
+
     def run(self, *sequences: Synthetic) -> list[list[LabelMap]]:
         """The label maps (H, W) of every frame of each sequence, all tracked by one instance.
 
         Raises:
-            NonConformance: images or given masks were changed.
+            NonConformance: images, given masks or options were changed, or files left behind.
             TrackerFailure: the tracker raised, or its answer cannot be used.
             PluginError: the tracker cannot be built.
         """
         scratch = Path(tempfile.mkdtemp(dir=self._scratch))
         ctx = make_context(self._spec, scratch, **self._settings)
+        options, files = dict(ctx.options), _visible_files()
         session = Session(self._build(ctx), self._spec.capabilities)
-        return [self._track(session, sequence, ctx) for sequence in sequences]
+        outputs = [self._track(session, sequence, ctx) for sequence in sequences]
+        if dict(ctx.options) != options:
+            raise NonConformance("its options were changed")
+        if left := sorted(_visible_files() - files):
+            raise NonConformance(
+                f"it left files behind in the working directory: {', '.join(left)}; ctx.scratch is "
+                "the place for them"
+            )
+        return outputs
 
     def _build(self, ctx: Context) -> object:
         try:
@@ -146,6 +166,7 @@ def check_tracker(
     device: str = "cpu",
     seed: int = 0,
     size: Size = (96, 128),
+    untrained: bool = False,
 ) -> Outcome:
     """Put one tracker to one case.
 
@@ -156,12 +177,13 @@ def check_tracker(
         device: torch device string.
         seed: of every run.
         size: (height, width) in pixels of most sequences; small ones are quick.
+        untrained: its weights are random, so that nothing is asked of what it finds.
 
     Raises:
         UsageError: an option that the tracker does not take.
         PluginError: the tracker cannot be built.
     """
-    if missing := _missing(spec, case, device):
+    if missing := _missing(spec, case, device, untrained=untrained):
         return Outcome(case, "skipped", missing)
     started = time.perf_counter()
     status: Literal["passed", "failed"] = "failed"
@@ -208,7 +230,25 @@ def make_context(
     )
 
 
-def _missing(spec: TrackerSpec, case: Case, device: str) -> str:
+def answers_digest(
+    spec: TrackerSpec, case: Case, *, options: Mapping[str, str], device: str, seed: int, size: Size
+) -> str:
+    """SHA-256 over all that a tracker answers on the sequences of a case, to be compared with that
+    of another process. Raises what `Bench.run` raises."""
+    digest = hashlib.sha256()
+    with tempfile.TemporaryDirectory(prefix="vosbench-conformance-") as folder:
+        bench = Bench(spec, Path(folder), options=options, device=device, seed=seed)
+        for outputs in bench.run(*case.sequences(size)):
+            for labels in outputs:
+                digest.update(labels.tobytes())
+    return digest.hexdigest()
+
+
+def _missing(spec: TrackerSpec, case: Case, device: str, *, untrained: bool) -> str:
+    if "processes" in case.needs:
+        return "it takes two processes: `vosbench test-tracker` has them"
+    if "sighted" in case.needs and (untrained or spec.capabilities.blind):
+        return "its weights are random" if untrained else "it declares to be blind"
     if "deterministic" in case.needs and not spec.capabilities.deterministic_on(device):
         return f"it declares not to be deterministic on {device}"
     if "streaming" in case.needs and spec.capabilities.access == "video":
@@ -216,9 +256,10 @@ def _missing(spec: TrackerSpec, case: Case, device: str) -> str:
     return ""
 
 
-def conformance_cases() -> tuple[Case, ...]:
-    """Every case, the plainest first."""
-    return _CASES
+def conformance_cases(*, slow: bool = True) -> tuple[Case, ...]:
+    """Every case, the plainest first; `slow=False` leaves out those that take long: many objects,
+    many frames."""
+    return tuple(case for case in _CASES if slow or not case.slow)
 
 
 def _runs(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
@@ -243,9 +284,87 @@ def _is_causal(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
 
 
 def _forgets(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
-    one, other = sequences
-    first, _, again = bench.run(one, other, one)
-    _same(first, again, "a sequence is tracked otherwise after another was tracked")
+    one, *others = sequences
+    first, *_, again = bench.run(one, *others, one)
+    _same(first, again, "a sequence is tracked otherwise after others were tracked")
+
+
+def _endures(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
+    """Often enough that what goes wrong in one answer of fifty is seen."""
+    (sequence,) = sequences
+    first = bench.run(sequence)[0]
+    for _ in range(2 if bench.deterministic else 0):
+        _same(first, bench.run(sequence)[0], "of several runs with one seed one differs")
+
+
+def _keeps_to_itself(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
+    sequence, renamed = sequences
+    plain = bench.run(sequence)[0]
+    _same(plain, bench.run(renamed)[0], "under another name a sequence is tracked otherwise")
+    half_a_day = 12 * 3600
+    now = time.time
+    with (
+        mock.patch("time.time", lambda: now() + half_a_day),
+        mock.patch("time.time_ns", lambda: int((now() + half_a_day) * 1e9)),
+    ):
+        later = bench.run(sequence)[0]
+    _same(plain, later, "at another hour a sequence is tracked otherwise")
+
+
+def _finds(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
+    """Two objects lie still in full view. Whatever the tracker's quality, it finds something of one
+    of them, and takes none for the other or for its mirror image."""
+    (sequence,) = sequences
+    outputs = np.stack(bench.run(sequence)[0][1:])
+    if not outputs.any():
+        raise NonConformance("objects lie still in full view, and nothing is ever predicted")
+    masks = {obj: sequence.labels[0] == obj for obj in sequence.objects}
+    for obj, mask in masks.items():
+        found = outputs == obj
+        for other, elsewhere in masks.items():
+            if other != obj and _overlap(found, elsewhere) > 0.5:
+                raise NonConformance(f"object {obj} is predicted where object {other} lies")
+        mirrored = _overlap(found, mask[:, ::-1]) > 0.5 or _overlap(found, mask[::-1]) > 0.5
+        if mirrored and _overlap(found, mask) < 0.1:
+            raise NonConformance(f"object {obj} is predicted where its mirror image would lie")
+
+
+def _finds_late(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
+    """The same video, its second object there from frame 0 or from frame 1."""
+    early, late = (np.stack(bench.run(sequence)[0][2:]) for sequence in sequences)
+    second = list(sequences[0].objects)[1]
+    if (early == second).any((1, 2)).mean() > 0.5 and not (late == second).any():
+        raise NonConformance(
+            f"object {second} is found when it is given in frame 0, never when in frame 1"
+        )
+
+
+def _finds_at_odd_sizes(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
+    """Much the same video at an even and at an odd size."""
+    even, odd = (
+        np.mean(
+            [
+                _overlap(np.stack(bench.run(sequence)[0][1:]) == obj, sequence.labels[0] == obj)
+                for obj in sequence.objects
+            ]
+        )
+        for sequence in sequences
+    )
+    if even > 0.5 and odd < 0.5 * even:
+        raise NonConformance(
+            f"objects that lie still are found with an IoU of {even:.2f} in 96x128 pixels, of "
+            f"{odd:.2f} in 97x131"
+        )
+
+
+def _overlap(found: NDArray[np.bool_], mask: NDArray[np.bool_]) -> float:
+    """Mean intersection over union of predictions (T, H, W) with one mask (H, W)."""
+    union = (found | mask).sum((1, 2))
+    return float(np.mean((found & mask).sum((1, 2)) / np.maximum(union, 1)))
+
+
+def _visible_files() -> set[str]:
+    return {path.name for path in Path().iterdir() if not path.name.startswith((".", "__"))}
 
 
 def _same(first: list[LabelMap], second: list[LabelMap], complaint: str) -> None:
@@ -277,6 +396,13 @@ def _lines(size: Size) -> tuple[Synthetic, ...]:
 
 def _filled(size: Size) -> tuple[Synthetic, ...]:
     return (textured("full", still(np.ones(size, np.uint8), 3), {1: 0}),)
+
+
+def _at_rest(
+    name: str, size: Size, frames: int = 4, objects: Mapping[int, int] | None = None
+) -> Synthetic:
+    """Objects that do not move."""
+    return moving_discs(name, size, frames, objects or {7: 0, 3: 0}, speed=0)
 
 
 def _vanishing(size: Size) -> tuple[Synthetic, ...]:
@@ -349,8 +475,70 @@ _CASES = (
         lambda size: (
             moving_discs("forgets", size, 3, {1: 0, 2: 0}),
             moving_discs("forgets-other", (97, 131), 3, {4: 0}),
+            moving_discs("forgets-alike", size, 4, {1: 0, 2: 0, 3: 1}),
         ),
         _forgets,
         ("deterministic",),
+    ),
+    Case(
+        "many-objects",
+        "a dozen objects may be given at once",
+        lambda size: (moving_discs("many", size, 3, dict.fromkeys(range(1, 13), 0)),),
+        _runs,
+        slow=True,
+    ),
+    Case(
+        "tall",
+        "frames may have more than 400 rows",
+        lambda size: (moving_discs("tall", (432, size[1] // 2), 3, {1: 0, 2: 0}),),
+        _runs,
+    ),
+    Case(
+        "endures",
+        "60 frames, thrice: neither a failure nor a difference",
+        lambda _size: (moving_discs("endures", (48, 64), 60, {1: 0}, speed=0.005),),
+        _endures,
+        slow=True,
+    ),
+    Case(
+        "surroundings",
+        "neither the sequence's name nor the hour changes what is predicted",
+        lambda size: (
+            moving_discs("surroundings", size, 3, {1: 0, 2: 0}),
+            replace(moving_discs("surroundings", size, 3, {1: 0, 2: 0}), name="elsewhere"),
+        ),
+        _keeps_to_itself,
+        ("deterministic",),
+    ),
+    Case(
+        "processes",
+        "another process predicts the same",
+        lambda size: (moving_discs("processes", size, 4, {1: 0, 2: 0}),),
+        _runs,
+        ("deterministic", "processes"),
+    ),
+    Case(
+        "finds",
+        "something is found of objects at rest; none is taken for another or its mirror image",
+        lambda size: (_at_rest("finds", size),),
+        _finds,
+        ("sighted",),
+    ),
+    Case(
+        "finds-late",
+        "what is found of an object does not depend on the frame in which it appears",
+        lambda size: (
+            replace(_at_rest("finds-late", size, 5), name="finds-early"),
+            _at_rest("finds-late", size, 5, {7: 0, 3: 1}),
+        ),
+        _finds_late,
+        ("sighted",),
+    ),
+    Case(
+        "finds-odd",
+        "what is found does not depend on whether height and width are even",
+        lambda _size: (_at_rest("finds-even", (96, 128)), _at_rest("finds-odd", (97, 131))),
+        _finds_at_odd_sizes,
+        ("sighted",),
     ),
 )

@@ -37,7 +37,7 @@ TRACKERS = (
         name="empty",
         factory="vosbench_baselines.empty:Empty",
         summary="Predicts nothing: a measure that it does well under rewards silence.",
-        capabilities=_CPU,
+        capabilities=Capabilities(devices=("cpu",), blind=True),
     ),
     TrackerSpec(
         name="flow",
