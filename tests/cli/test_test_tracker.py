@@ -124,7 +124,7 @@ def test_all_leaves_out_what_lacks_a_device_or_an_option_but_not_what_lacks_its_
         "shipped": "failed",
         "gpu": "left out",
     }
-    assert found["gpu"]["problem"].startswith("tracker 'gpu' does not run on 'cpu'")
+    assert found["gpu"]["problem"].startswith("tracker 'gpu' does not run on 'auto'")
     assert found["bare"]["problem"] == "there are no weights\nGive -o weights=FILE."
     assert [case["status"] for case in found["still"]["cases"]] == ["passed"]
 
@@ -179,7 +179,8 @@ def test_the_upper_bound_is_given_the_true_masks(tmp_path):
         (["still", "-o", "steps"], "-o steps: expected KEY=VALUE"),
         (["still", "-o", "steps=1"], "tracker 'still' has no option 'steps'"),
         (["still", "--case", "nothing"], "there is no case 'nothing'"),
-        (["still", "--device", "tpu"], "tracker 'still' does not run on 'tpu'"),
+        (["still", "--device", "tpu"], "--device tpu: no such kind of device"),
+        (["gpu", "--device", "cpu"], "tracker 'gpu' does not run on 'cpu'"),
     ],
 )
 def test_what_it_cannot_use_is_refused(plugin, arguments, message):

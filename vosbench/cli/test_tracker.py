@@ -205,7 +205,9 @@ class _Trial:
 
 
 def _runs_on(spec: TrackerSpec, device: str) -> bool:
-    return device.partition(":")[0] in ("auto", *spec.capabilities.devices)
+    from vosbench.running.executors.worker import resolve_device
+
+    return resolve_device(device, spec).partition(":")[0] in spec.capabilities.devices
 
 
 def _require_device(spec: TrackerSpec, device: str) -> None:
