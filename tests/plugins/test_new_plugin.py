@@ -56,7 +56,7 @@ def installed(tmp_path):
 def test_the_generated_tests_pass(installed):
     result = installed("pytest", "-q", "-p", "no:cacheprovider")
     assert result.returncode == 0, result.stdout + result.stderr
-    assert "13 passed" in result.stdout
+    assert "21 passed" in result.stdout
 
 
 def test_the_generated_plugin_is_found_and_conforms(installed):
