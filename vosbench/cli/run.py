@@ -89,6 +89,15 @@ if TYPE_CHECKING:
     metavar="SECONDS",
     help="Stop a tracker whose call shows no progress for so long.",
 )
+@click.option(
+    "--warmup",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="FRAMES",
+    help="Let each worker track so many frames of its first sequence before anything is timed; "
+    "on CUDA, kernels are loaded and chosen then.",
+)
 @click.option("--isolate", is_flag=True, help="Start a fresh process for each sequence.")
 @click.option(
     "--retries",

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vosbench.analysis.scored import ScoredRun
 
 _SHARED = (
-    "options", "seed", "device", "jobs", "limit", "sequences", "fresh", "timeout", "isolate",
-    "retries", "gpus", "python", "executor",
+    "options", "seed", "device", "jobs", "limit", "sequences", "fresh", "timeout", "warmup",
+    "isolate", "retries", "gpus", "python", "executor",
 )  # fmt: skip
 
 #: (what it is, what came of it, why there is nothing).

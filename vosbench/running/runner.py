@@ -83,6 +83,7 @@ class RunSettings:
             value becomes a run directory of its own, as if run with that option, its times derived.
         fresh: discard what is there.
         timeout: seconds that one call of the tracker may take without getting on.
+        warmup: frames of its first sequence that each worker tracks before anything is timed.
         isolate: a fresh process for each sequence.
         retries: times that a sequence is tried again whose worker's machine was lost.
         gpus: GPUs that each job takes of a cluster; a fraction shares one.
@@ -91,7 +92,7 @@ class RunSettings:
         perturb: makes a run of its own over frames and given masks that are worse on purpose.
 
     Raises:
-        UsageError: `jobs` or `timeout` is out of range.
+        UsageError: `jobs`, `timeout` or `warmup` is out of range.
     """
 
     options: Mapping[str, str] = field(default_factory=dict)
@@ -101,6 +102,7 @@ class RunSettings:
     snapshots: Mapping[str, Sequence[str]] = field(default_factory=dict)
     fresh: bool = False
     timeout: float = 600.0
+    warmup: int = 0
     isolate: bool = False
     retries: int = 1
     gpus: float | None = None
@@ -113,6 +115,8 @@ class RunSettings:
             raise UsageError(f"--jobs must be at least 1, not {self.jobs}")
         if self.timeout <= 0:
             raise UsageError(f"--timeout must be above 0 seconds, not {self.timeout:g}")
+        if self.warmup < 0:
+            raise UsageError(f"--warmup must be at least 0 frames, not {self.warmup}")
 
 
 def run(
@@ -176,6 +180,7 @@ def run(
             jobs=how.jobs or 1,
             threads=_threads(how.jobs or 1 if how.executor == "local" else cores()),
             timeout=how.timeout,
+            warmup=how.warmup,
             isolate=how.isolate,
             retries=how.retries,
             gpus=how.gpus,

@@ -50,6 +50,7 @@ class Plan:
         jobs: workers at once.
         threads: torch threads of each.
         timeout: seconds that one call of the tracker may take without getting on.
+        warmup: frames that each worker tracks before anything is timed.
         isolate: a fresh process for each sequence.
         retries: times that a sequence is tried again whose worker's machine was lost.
         gpus: GPUs that a job takes of a cluster, a fraction to share one; None: one if `device`
@@ -69,6 +70,7 @@ class Plan:
     jobs: int = 1
     threads: int = 1
     timeout: float = 600.0
+    warmup: int = 0
     isolate: bool = False
     retries: int = 1
     gpus: float | None = None

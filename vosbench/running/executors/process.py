@@ -271,6 +271,7 @@ class WorkerProcess:
             "seed": plan.seed,
             "device": plan.device,
             "worker": self._number,
+            "warmup": plan.warmup,
             "snapshots": {name: list(values) for name, values in plan.snapshots.items()},
             "threads": plan.threads,
             "plugin_files": [str(path) for path in plan.plugin_files],

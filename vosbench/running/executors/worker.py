@@ -35,7 +35,7 @@ from vosbench.specs import TrackerSpec
 from vosbench.tracking.clip import Clip
 from vosbench.tracking.session import Session, make_tracker
 from vosbench.tracking.timing import PeakMemory
-from vosbench.types import Context, Frame, LabelMap, Targets
+from vosbench.types import Context, Frame, LabelMap, Targets, Video
 
 #: Label maps that may wait for the writer.
 _DEPTH = 8
@@ -143,6 +143,20 @@ class _ChannelVideo:
         return Frame(image, index, name.stem)
 
 
+@dataclass
+class _Beginning:
+    """The first `frames` frames of a video."""
+
+    video: Video
+    frames: int
+
+    def __len__(self) -> int:
+        return min(self.frames, len(self.video))
+
+    def __getitem__(self, index: int) -> Frame:
+        return self.video[range(len(self))[index]]
+
+
 class _Worker:
     """One tracker, loaded once, and the sequences that it is given."""
 
@@ -151,6 +165,7 @@ class _Worker:
         self._frames = frames
         self._files: dict[str, str] = {}
         self._told = 0.0
+        self._cold_frames = 0
 
     def describe(self, message: dict[str, Any]) -> None:
         """Answer with the declaration of a tracker of this environment."""
@@ -165,6 +180,7 @@ class _Worker:
         with self._reporting("failed"):
             began = time.perf_counter()
             self._message = message
+            self._cold_frames = message["warmup"]
             self._plugins = _plugins(message)
             self._spec = self._plugins.tracker(message["tracker"])
             device = message["device"]
@@ -187,7 +203,8 @@ class _Worker:
                     "device": self._device,
                     "plugin": self._plugins.provider("trackers", self._spec.name).name,
                     "versions": _versions(self._plugins, self._spec),
-                    "hardware": _hardware(self._device, threads),
+                    "hardware": _hardware(self._device, threads)
+                    | ({"warmup_frames": message["warmup"]} if message["warmup"] else {}),
                     "files": self._files,
                 }
             )
@@ -199,6 +216,7 @@ class _Worker:
             frames = len(clip.video)
             outputs = set(message["output"]) or set(range(frames))
             ctx = self._context(self._device, scratch)
+            self._warm_up(clip, ctx)
             memory = PeakMemory(self._device)
             with _Writer(self._send_mask) as writer:
 
@@ -232,6 +250,15 @@ class _Worker:
                     "versions": _versions(self._plugins, self._spec),
                 }
             )
+
+    def _warm_up(self, clip: Clip, ctx: Context) -> None:
+        """Track the beginning of the first sequence once without a clock: a device's libraries are
+        loaded and its kernels chosen when they are first used."""
+        frames, self._cold_frames = self._cold_frames, 0
+        if frames:
+            given = {index: targets for index, targets in clip.given.items() if index < frames}
+            start = Clip(clip.name, _Beginning(clip.video, frames), given)
+            self._session.run(start, ctx, lambda *_: None, self._on_call)
 
     def _clip(self, message: dict[str, Any], arrays: list[NDArray[Any]]) -> Clip:
         video = _ChannelVideo(self._channel, self._frames, message["frames"], message["remote"])
