@@ -464,7 +464,8 @@ def _ablation_rows() -> list[AblationRow]:
     listed = ablation()
     rows = listed[listed["iterations"] == 10]
     published = [(str(n), p / 100) for n, p in zip(rows["variant"], rows["JF"], strict=True)]
-    folder: Path | None = click.get_current_context().meta.get(_WEIGHTS)
+    context = click.get_current_context(silent=True)
+    folder: Path | None = context.meta.get(_WEIGHTS) if context else None
     return [
         replace(
             row,
