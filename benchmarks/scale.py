@@ -158,7 +158,8 @@ def main() -> None:
 {platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python
 {platform.python_version()}, {time.strftime("%Y-%m-%d")},
 `python benchmarks/scale.py{small} --write`.
-Frames of 160x120, a tracker that computes nothing; peak memory is of the largest process.
+Frames of 160x120, a tracker that computes nothing; peak memory is of the largest process. Other
+programs kept the machine busy (load {os.getloadavg()[2]:.0f}).
 
 """
     text += table(

@@ -217,6 +217,13 @@ def test_a_run_of_something_else_is_refused(go, masks, dataset, change, message)
     assert go(fresh=True).complete
 
 
+def test_another_card_of_the_same_kind_is_no_other_device(go):
+    run = go(sequences=["ant"])
+    run.record.device = "cpu:1"
+    run.save()
+    assert go().complete
+
+
 def test_other_weights_are_refused(go, tmp_path):
     weights = tmp_path / "weights.bin"
     weights.write_bytes(b"one")

@@ -192,7 +192,7 @@ class RunRecorder:
         for state in self._states.values():
             state.discard()
             record = state.run.record
-            if state.done and record.device != info["device"]:
+            if state.done and kind_of(record.device) != kind_of(info["device"]):
                 state.refuse(f"it was made on {record.device}, this is {info['device']}")
             record.device = info["device"]
             record.plugin = info["plugin"]
@@ -265,6 +265,11 @@ def _intact(run: Run) -> set[str]:
             "%s: the masks of %s are not what was recorded; done again", run.folder, ", ".join(lost)
         )
     return intact
+
+
+def kind_of(device: str) -> str:
+    """ "cuda" of "cuda:1": which of a machine's cards it was makes no difference."""
+    return device.partition(":")[0]
 
 
 def changed_options(spec: TrackerSpec, values: Mapping[str, OptionValue]) -> dict[str, OptionValue]:

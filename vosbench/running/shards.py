@@ -10,10 +10,11 @@ from pathlib import Path
 
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.errors import RunError, UsageError
+from vosbench.running.recorder import kind_of
 from vosbench.store import Run, RunRecord, SequenceRecord, check_name, run_name
 
 #: What all parts of a run have in common.
-_IDENTITY = ("tracker", "dataset", "options", "seed", "protocol", "plugin", "device")
+_IDENTITY = ("tracker", "dataset", "options", "seed", "protocol", "plugin")
 
 
 def shard(sequences: Sequence[VideoSequence], text: str) -> tuple[str, ...]:
@@ -90,6 +91,12 @@ def _require_same(one: Run, other: Run) -> None:
                 f"{one.folder} and {other.folder} are parts of different runs: "
                 f"{key} is {before!r} and {now!r}"
             )
+    devices = kind_of(one.record.device), kind_of(other.record.device)
+    if devices[0] != devices[1]:
+        raise RunError(
+            f"{one.folder} and {other.folder} are parts of different runs: one is of {devices[0]}, "
+            f"the other of {devices[1]}"
+        )
     for kind in ("versions", "files"):
         ours, theirs = getattr(one.record, kind), getattr(other.record, kind)
         names = [one.record.plugin] if kind == "versions" else set(ours) & set(theirs)

@@ -21,6 +21,7 @@ from unittest import mock
 
 from vosbench.errors import PluginError, UsageError, VosbenchError
 from vosbench.plugins import Plugins
+from vosbench.processes import end_with_parent
 from vosbench.running.executors.process import how_it_ended
 from vosbench.specs import TrackerSpec
 from vosbench.testing.conformance import (
@@ -125,6 +126,7 @@ def _serve(
     settings: Mapping[str, Any],
 ) -> None:
     """Body of the process. Answers are JSON, so that nothing of the tracker's is unpickled."""
+    end_with_parent()
     os.dup2(2, 1)  # what trackers print must not garble the command's own output
     faulthandler.enable()
     cases = {case.name: case for case in conformance_cases()}

@@ -90,9 +90,13 @@ def _take_over_pipes() -> Channel:
     channel = Channel(
         os.fdopen(incoming, "rb", buffering=1 << 16), os.fdopen(outgoing, "wb", buffering=0)
     )
-    # A child that the tracker forks has no business with them either.
-    os.register_at_fork(after_in_child=lambda: os.closerange(incoming, outgoing + 1))
     nothing = os.open(os.devnull, os.O_RDONLY)
+
+    def leave_pipes() -> None:  # a child that the tracker forks has no business with them
+        for descriptor in (incoming, outgoing):
+            os.dup2(nothing, descriptor)
+
+    os.register_at_fork(after_in_child=leave_pipes)
     os.dup2(nothing, 0)
     os.dup2(2, 1)
     faulthandler.enable()
