@@ -10,6 +10,8 @@ second half; without them it is left out. The last result is in `report.md`.
 
 from __future__ import annotations
 
+import os
+import resource
 import shutil
 import subprocess
 import sys
@@ -91,12 +93,15 @@ def make_runs(dataset: Dataset, results: Path) -> None:
             records[name].save_sequence(SequenceRecord.success(video.name, measured))
 
 
-def write(results: Path, page: Path) -> float:
+def write(results: Path, page: Path) -> str:
     command = [sys.executable, "-m", "vosbench", "report", "--dataset", DATASET]
     command += ["--results", str(results), "--output", str(page)]
-    start = time.perf_counter()
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     subprocess.run(command, check=True)
-    return time.perf_counter() - start
+    after = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    load = os.getloadavg()[0]
+    return f"{time.perf_counter() - start:.1f} s, {cpu:.1f} s of CPU, load {load:.1f}"
 
 
 def look(page: Path) -> None:
@@ -151,8 +156,8 @@ def main() -> None:
     results, page = folder / "results", folder / "report.html"
     if not results.exists():
         make_runs(open_dataset(DATASET, Plugins(), data_roots(())), results)
-    print(f"first time, scoring included: {write(results, page):.1f} s")
-    print(f"written in {write(results, page):.1f} s, {page.stat().st_size / 1e6:.1f} MB")
+    print(f"first time, scoring included: {write(results, page)}")
+    print(f"written in {write(results, page)}; {page.stat().st_size / 1e6:.1f} MB")
     if shutil.which("chromium") and shutil.which("chromedriver"):
         look(page.resolve())
 

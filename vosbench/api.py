@@ -209,7 +209,8 @@ def compare(
     comparing.require_comparable(beside)
     name = chosen[0].record.dataset
     numbers, remarks = comparing.published_beside(name, beside) if published else (None, ())
-    return comparing.main_table(beside, name, numbers, remarks)
+    table = comparing.main_table(beside, name, numbers, remarks)
+    return table.sorted_by(table.leading)
 
 
 def _installed() -> Plugins:
