@@ -60,6 +60,8 @@ class SequenceRecord:
             ready, for calls in which a tracker learned objects that appear late.
         peak_memory_bytes: resident memory of the tracker's process.
         peak_device_memory_bytes: allocated on the accelerator; 0 on CPU.
+        energy_joules: used by the whole machine meanwhile, as RAPL and NVML count it; 0 where the
+            system does not tell.
         node: machine of a cluster that it was tracked on; "" for the one that keeps the run.
         masks: file name -> bytes of each mask, which were on the disk before this record was.
     """
@@ -80,6 +82,7 @@ class SequenceRecord:
     late_marks: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     peak_memory_bytes: int = 0
     peak_device_memory_bytes: int = 0
+    energy_joules: float = 0.0
     node: str = ""
     masks: Mapping[str, int] = field(default_factory=dict)
 

@@ -68,12 +68,14 @@ def test_warm_up_stands_apart(make_run: MakeRun) -> None:
         measured = {
             "frames": 5, "objects": 2, "load_seconds": 2.0, "init_seconds": 0.5,
             "track_seconds": [3.0, 0.1, 0.1, 0.1], "update_seconds": [], "peak_memory_bytes": 10**8,
+            "energy_joules": 20.0,
         }  # fmt: skip
         run.save_sequence(SequenceRecord.success(name, measured))
     cost = run_cost(Run.open(run.folder))
     assert cost["Warm-up s"] == pytest.approx(2.9)
     assert cost["Frame ms"] == pytest.approx(100)
     assert (cost["Load s"], cost["Init s"], cost["MB"]) == (2, 0.5, 100)
+    assert cost["J/frame"] == pytest.approx(4)
     assert np.isnan(cost["MB/object"])  # all sequences are alike
 
 

@@ -23,7 +23,7 @@ def cost_table(runs: Sequence[ScoredRun], dataset: str) -> Table:
         (row, name)
         for row, scored in enumerate(runs)
         if not scored.ranked
-        for name in ("Load s", "Init s", "Warm-up s", "Frame ms", "95% ms")
+        for name in ("Load s", "Init s", "Warm-up s", "Frame ms", "95% ms", "J/frame")
     )
     return Table(
         title=f"{dataset}: cost",
@@ -34,6 +34,7 @@ def cost_table(runs: Sequence[ScoredRun], dataset: str) -> Table:
             "Load: once a process. Init: median over sequences. Warm-up: how much longer the first "
             "tracked frame took than the median one, the longest of all sequences. Frame: median, "
             "and 95 % are faster than; update included.",
+            "J: energy of the whole machine, where it tells.",
             "MB: peak memory of the tracker's process, largest over sequences; MB/100 frames, "
             "MB/object: its slopes over sequences, least squares, where these differ in both.",
             "(...): the machine did other work meanwhile; not ranked.",
@@ -50,6 +51,7 @@ def run_cost(run: Run) -> dict[str, float]:
     every = np.concatenate(frames)
     median = float(np.median(every))
     peak = max(record.peak_memory_bytes for record in records)
+    joules = sum(record.energy_joules for record in records)
     per_frame, per_object = memory_slopes(records)
     return {
         "Load s": max(record.load_seconds for record in records),
@@ -57,6 +59,7 @@ def run_cost(run: Run) -> dict[str, float]:
         "Warm-up s": max(0.0, max(float(seconds[0]) - median for seconds in frames)),
         "Frame ms": median * 1e3,
         "95% ms": float(np.percentile(every, 95)) * 1e3,
+        "J/frame": joules / sum(r.frames for r in records) if joules else float("nan"),
         "MB": peak / _MEGABYTE if peak else float("nan"),
         "MB/100 frames": per_frame * 100 / _MEGABYTE,
         "MB/object": per_object / _MEGABYTE,

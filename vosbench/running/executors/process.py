@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from vosbench.errors import DatasetError, FileError, PluginError, UsageError, VosbenchError
 from vosbench.processes import MARK, Keeper, end_tree
+from vosbench.running.energy import read_energy
 from vosbench.running.executors import Job, OnCall, Plan
 from vosbench.running.executors.protocol import (
     Channel,
@@ -214,8 +215,10 @@ class WorkerProcess:
         try:
             self._stage = "start"
             self._expect_within()
+            before = read_energy()
             self._channel.send(message, arrays)
             answer = self._serve(job, on_call)
+            answer = {**answer, "energy_joules": read_energy().since(before)}
             if answer["type"] == "failed":
                 self.kill()  # what a failure leaves behind must not reach the next sequence
                 reason, trace = (typed(answer, key, str) for key in ("error", "traceback"))
