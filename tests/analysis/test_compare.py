@@ -15,6 +15,7 @@ from click.testing import CliRunner, Result
 
 from vosbench.analysis import compare
 from vosbench.analysis import scored as scoring
+from vosbench.analysis.paired import paired_table
 from vosbench.analysis.published import published
 from vosbench.analysis.ranks import mean_ranks
 from vosbench.cli import main
@@ -222,7 +223,7 @@ def test_differences_to_one_tracker(make_run: MakeRun, results: Path, toys: Data
     make_run("better", shift=1)
     make_run("base", shift=9, changed={"steps": 2})
     runs = scored(results, toys)
-    table = compare.paired_table(runs, "base", "toys", unit="object")
+    table = paired_table(runs, "base", "toys", unit="object")
     assert list(table.frame.index) == ["base+steps=2", "better"]
     row = table.frame.loc["better"]
     scores = {s.name: s.scores()["J&F"] for s in runs}
@@ -232,7 +233,7 @@ def test_differences_to_one_tracker(make_run: MakeRun, results: Path, toys: Data
     assert row["p"] == pytest.approx(2 / 2**3)
     assert table.frame.loc["base+steps=2", "Difference"] < 0
     with pytest.raises(RunError, match="no run fits --against nobody"):
-        compare.paired_table(runs, "nobody", "toys")
+        paired_table(runs, "nobody", "toys")
 
 
 def test_runs_are_chosen_by_tracker_or_name(make_run: MakeRun, results: Path) -> None:

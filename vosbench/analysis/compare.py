@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -17,7 +16,6 @@ import pandas as pd
 from vosbench.analysis.published import Published, published
 from vosbench.analysis.scored import ScoredRun
 from vosbench.analysis.seeds import SeedGroup, by_seed
-from vosbench.analysis.statistics import clustered_difference, holm, paired_difference
 from vosbench.errors import RunError
 from vosbench.export import Column, Place, Table
 from vosbench.metrics import Column as MeasureColumn
@@ -140,7 +138,7 @@ def main_table(
         for group in groups
     ]
     firsts = [group.runs[0] for group in groups]
-    own = pd.DataFrame(rows, index=[group.name for group in groups]).assign(**_parts(firsts))
+    own = pd.DataFrame(rows, index=[group.name for group in groups]).assign(**parts_column(firsts))
     remarks, marks = _run_notes(runs, groups)
     own = _with_spread(own, groups, intervals=intervals)
     frame = own
@@ -256,76 +254,6 @@ def _objects(scored: ScoredRun) -> int:
     return 0 if scored.evaluation is None else len(scored.evaluation.objects)
 
 
-def paired_table(
-    runs: Sequence[ScoredRun],
-    against: str,
-    dataset: str,
-    measure: str = "J&F",
-    unit: str = "sequence",
-) -> Table:
-    """Every run minus the run `against`, pair by pair over sequences or objects: mean difference,
-    95 % confidence interval (BCa bootstrap), p of the Wilcoxon signed-rank test.
-
-    Objects of one sequence are not independent: over objects whole sequences are resampled, tested
-    and counted.
-
-    Args:
-        against: a run's name, or a tracker's if only one run is of it.
-        unit: "sequence" or "object".
-
-    Raises:
-        RunError: `against` fits no run or several; or a run has no such measure.
-    """
-    base = _one(runs, against)
-    reference = measure_values(base, measure, unit)
-    rows: dict[str, dict[str, float]] = {}
-    for scored in runs:
-        if scored is base:
-            continue
-        pair = pd.concat([measure_values(scored, measure, unit), reference], axis=1, join="inner")
-        first, second = pair.iloc[:, 0].to_numpy(), pair.iloc[:, 1].to_numpy()
-        if unit == "object":
-            videos = pair.index.get_level_values("sequence")
-            result = clustered_difference(first, second, videos)
-        else:
-            result = paired_difference(first, second)
-        rows[scored.name] = {
-            "Difference": result.mean,
-            "95% low": result.low,
-            "95% high": result.high,
-            "p": result.p_value,
-            "p Holm": result.p_value,
-            "Better": result.wins,
-            "Worse": result.losses,
-            "Pairs": result.count,
-        }
-    for name, p in zip(rows, holm([row["p"] for row in rows.values()]), strict=True):
-        rows[name]["p Holm"] = float(p)
-    shown = measure_column(measure, known_columns(runs))
-    signed = replace(shown, best=None, signed=True)
-    others = [scored for scored in runs if scored is not base]
-    frame = pd.DataFrame.from_dict(rows, orient="index").assign(**_parts(others))
-    frame.index.name = "Tracker"
-    counted = "objects of each sequence together" if unit == "object" else "sequences"
-    return Table(
-        title=f"{label(runs, dataset)}: {measure} minus that of {base.name}, over {unit}s",
-        frame=frame,
-        columns={
-            "Difference": signed,
-            "95% low": signed,
-            "95% high": signed,
-            "p": Column(decimals=3, significant=2),
-            "p Holm": Column(decimals=3, significant=2),
-            **{name: Column(decimals=0) for name in ("Better", "Worse", "Pairs")},
-        },
-        notes=(
-            "Mean over pairs with its BCa bootstrap interval (10000 resamples of whole sequences, "
-            "fixed seed); p: Wilcoxon signed-rank test, two-sided; p Holm: corrected for the "
-            f"number of rows. Pairs: {counted}.",
-        ),
-    )
-
-
 def plot_points(table: Table) -> pd.DataFrame:
     """What `vosbench.export.plots.plane_plot` draws, from a table of `main_table`: columns `name`,
     `score`, `fps`, `published`, `shared` for the rows that have both score and FPS."""
@@ -396,7 +324,7 @@ def _ordered(frame: pd.DataFrame) -> list[str]:
     return [*ordered, *last]
 
 
-def _parts(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
+def parts_column(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
     """The column that says how much of the dataset each run is over; none if all are over all."""
     if not any(scored.part for scored in runs):
         return {}
@@ -454,12 +382,3 @@ def measure_values(scored: ScoredRun, measure: str, unit: str) -> pd.Series[floa
         raise RunError(f"run {scored.name} has no measure {measure!r}", f"It has: {has}.")
     values: pd.Series[float] = table[measure]
     return values
-
-
-def _one(runs: Sequence[ScoredRun], name: str) -> ScoredRun:
-    found = [s for s in runs if s.name == name] or [s for s in runs if s.run.record.tracker == name]
-    if len(found) == 1:
-        return found[0]
-    listed = ", ".join(s.name for s in found or runs)
-    problem = "several runs fit" if found else "no run fits"
-    raise RunError(f"{problem} --against {name}", f"Name one of: {listed}.")

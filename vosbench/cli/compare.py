@@ -158,6 +158,7 @@ def compare(
     from vosbench.analysis.attributes import davis_tags, read_tags
     from vosbench.analysis.by_attribute import attribute_table
     from vosbench.analysis.cost import cost_table
+    from vosbench.analysis.paired import paired_table
     from vosbench.analysis.realtime import realtime, realtime_table
 
     names = [dataset] if dataset else stored_datasets(results)
@@ -204,7 +205,7 @@ def compare(
             live = [realtime(scored, data, [spec], fps=rate) for scored in runs]
             tables.append(realtime_table(live, comparing.label(runs, short), rate))
         if against:
-            tables.append(comparing.paired_table(runs, against, short, measure, unit))
+            tables.append(paired_table(runs, against, short, measure, unit))
     if elsewhere:
         numbers = published_numbers(elsewhere, published, secondary=secondary)
         if numbers is not None:

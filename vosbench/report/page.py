@@ -20,7 +20,8 @@ import jinja2
 from jinja2.environment import TemplateStream
 from markupsafe import Markup, escape
 
-from vosbench.analysis.compare import main_table, paired_table
+from vosbench.analysis.compare import main_table
+from vosbench.analysis.paired import paired_table
 from vosbench.analysis.published import Published
 from vosbench.export import Table
 from vosbench.report.content import Material, overview, sequence_pages
