@@ -18,6 +18,7 @@ from vosbench.analysis import scored as scoring
 from vosbench.analysis.paired import paired_table
 from vosbench.analysis.published import published
 from vosbench.analysis.ranks import mean_ranks
+from vosbench.analysis.success import success_curves
 from vosbench.cli import main
 from vosbench.datasets.base import Dataset
 from vosbench.datasets.reading import write_labels
@@ -69,6 +70,22 @@ def test_seeds_of_one_tracker_are_one_row(make_run: MakeRun, results: Path, toys
     apart = compare.main_table(runs, "toys", each_seed=True, intervals=True)
     assert list(apart.frame.index) == ["exact", "noisy", "noisy+seed=1", "noisy+seed=2"]
     assert {"J low", "J high", "F high"} <= set(apart.frame.columns)
+
+
+def test_success_curves_fall_and_are_drawn(
+    make_run: MakeRun, results: Path, toys: Dataset, tmp_path: Path
+) -> None:
+    make_run("exact")
+    make_run("shifted", shift=3)
+    curves = success_curves(scored(results, toys))
+    assert curves["exact"].tolist() == [1.0] * 100
+    assert (np.diff(curves["shifted"]) <= 0).all()
+    j = scored(results, toys)[1].scores()["J"]
+    assert np.mean(curves["shifted"]) == pytest.approx(j, abs=0.02)
+    plot = tmp_path / "success.svg"
+    result = command(results, "--dataset", str(toys.root), "--plot-success", str(plot))
+    assert result.exit_code == 0, result.output
+    assert "exact  100.0" in plot.read_text()
 
 
 def test_ranks_and_their_critical_difference(

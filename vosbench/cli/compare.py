@@ -104,6 +104,10 @@ if TYPE_CHECKING:
     "--plot-ranks", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
     help="Draw mean ranks by --measure and their critical difference (.svg, .pdf or .png).",
 )  # fmt: skip
+@click.option(
+    "--plot-success", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+    help="Draw the share of frames with J above t, over t (.svg, .pdf or .png).",
+)  # fmt: skip
 @table_options
 @table_json_option
 def compare(
@@ -131,6 +135,7 @@ def compare(
     mix: bool,
     plot: Path | None,
     plot_ranks: Path | None,
+    plot_success: Path | None,
     output: Path | None,
 ) -> None:
     """Show the runs in --results beside each other and beside published numbers.
@@ -153,6 +158,7 @@ def compare(
         )
     check_plot(plot)
     check_plot(plot_ranks, "--plot-ranks")
+    check_plot(plot_success, "--plot-success")
     exporter = find_exporter(format_name)
     from vosbench.analysis import compare as comparing
     from vosbench.analysis.attributes import davis_tags, read_tags
@@ -162,7 +168,7 @@ def compare(
     from vosbench.analysis.realtime import realtime, realtime_table
 
     names = [dataset] if dataset else stored_datasets(results)
-    if (plot or plot_ranks) and len(names) > 1:
+    if (plot or plot_ranks or plot_success) and len(names) > 1:
         raise UsageError("a plot shows one dataset", f"Choose --dataset: {', '.join(names)}.")
     tables: list[Table] = []
     shown: list[str] = []
@@ -192,6 +198,8 @@ def compare(
             click.echo(f"plot: {plot}", err=True)
         if plot_ranks is not None:
             _draw_ranks(plot_ranks, runs, measure, main.title)
+        if plot_success is not None:
+            _draw_success(plot_success, runs, main.title)
         if per_sequence:
             tables.append(comparing.sequence_table(runs, short, measure))
         for attribute in by:
@@ -226,4 +234,14 @@ def _draw_ranks(file: Path, runs: Sequence[ScoredRun], measure: str, title: str)
     ranks = mean_ranks(runs, measure, lower=lower)
     title = f"{title}: {measure}, Friedman p = {ranks.p_value:.2g}"
     plots.save(rank_plot(ranks.mean, ranks.critical, ranks.alike(), title), file)
+    click.echo(f"plot: {file}", err=True)
+
+
+def _draw_success(file: Path, runs: Sequence[ScoredRun], title: str) -> None:
+    from vosbench.analysis.success import success_curves
+    from vosbench.export import plots
+    from vosbench.export.success import success_plot
+    from vosbench.metrics.sequence.vots import THRESHOLDS
+
+    plots.save(success_plot(success_curves(runs), THRESHOLDS, title), file)
     click.echo(f"plot: {file}", err=True)
