@@ -10,7 +10,7 @@ import math
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -75,6 +75,7 @@ def import_masks(
     results: Path,
     fps: float | None = None,
     fresh: bool = False,
+    advance: Callable[[], None] = lambda: None,
 ) -> Run:
     """Copy masks into the run directory `results/<dataset>/<name>`, as palette PNGs; objects that
     overlap keep a folder each.
@@ -84,6 +85,7 @@ def import_masks(
         name: of the run, and of its tracker in tables.
         fps: frames per second as its authors state them; without, the run has no speed.
         fresh: replace a run of that name.
+        advance: called after each sequence.
 
     Raises:
         UsageError: `name` is no name of a folder, or `fps` no speed.
@@ -107,6 +109,7 @@ def import_masks(
         for video in dataset.sequences:
             problems += _copy(source, video, dataset, run)
             run.save_sequence(_timed(video, fps))
+            advance()
         if problems:
             raise EvaluationError(
                 f"{source.masks} cannot be imported over {dataset.name}: {len(problems)} "

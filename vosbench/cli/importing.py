@@ -75,6 +75,9 @@ def import_masks(
     """
     from dataclasses import replace
 
+    from rich.console import Console
+    from rich.progress import Progress
+
     from vosbench.analysis.scored import score_run
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
@@ -87,7 +90,16 @@ def import_masks(
         opened = replace(opened, protocol=find_protocol(protocol).name)
     part = select(opened, sequences, None)
     source = Source(masks=masks, threshold=threshold, by_order=by_order)
-    run = take(part, source, name, results=results, fps=fps, fresh=fresh)
+    console = Console(stderr=True)
+    with Progress(console=console, transient=True, disable=not console.is_terminal) as bars:
+        task = bars.add_task("importing", total=len(part.sequences))
+        run = take(
+            *(part, source, name),
+            results=results,
+            fps=fps,
+            fresh=fresh,
+            advance=lambda: bars.advance(task),
+        )
     scored = score_run(run, lambda: opened)
     if as_json:
         import json

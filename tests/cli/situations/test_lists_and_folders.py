@@ -113,6 +113,9 @@ def test_commas_and_quotation_marks_in_names(tmp_path: Path, scores) -> None:
         rows = list(csv.reader(stream))
     assert [row[0] for row in rows] == ["Sequence", "[red]e_1", "a,b_1", 'c"d_1']
     assert all(row[1] == f"{SHIFTED:.3f}" for row in rows[1:])
+    scores("masks", "data", "--protocol", "sav", "--output", "sav")
+    with (tmp_path / "sav/results.csv").open(newline="") as stream:
+        assert {len(row) for row in csv.reader(stream)} == {5}
 
 
 def test_only_the_first_masks_are_there(tmp_path: Path, vosbench) -> None:

@@ -142,6 +142,11 @@ def mean_of(rows: Sequence[Row], column: str) -> float:
     return float(values.mean()) if values.size else math.nan
 
 
+def csv_cell(text: str) -> str:
+    """A cell of a csv file: quoted if it holds a comma, quotation mark or line break."""
+    return _csv([[text]]).rstrip("\n") if text else text
+
+
 def _csv(rows: Sequence[Sequence[str]]) -> str:
     """Rows as text; cells that hold a comma or quotation mark are quoted."""
     text = io.StringIO()

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vosbench.metrics.protocols.base import ObjectScores, Protocol, Row
+from vosbench.metrics.protocols.base import ObjectScores, Protocol, Row, csv_cell
 
 if TYPE_CHECKING:
     from vosbench.datasets.base import VideoSequence
@@ -38,14 +38,15 @@ class Sav(Protocol):
         return {**super().summarise(scores), "name": name}
 
     def files(self, rows: Sequence[Row], overall: Mapping[str, float]) -> dict[str, str]:
-        width = max(len(name) for name in ("Global score", *(row["sequence"] for row in rows)))
+        names = [csv_cell(str(row["sequence"])) for row in rows]
+        width = max(len(name) for name in ("Global score", *names))
         j, f = (np.array([row[f"{m}-Mean"] for row in rows]) * 100 for m in "JF")
         lines = [f"{'sequence':<{width}},obj,  J&F,    J,    F"]
         mean_j, mean_f = j.mean(), f.mean()
         both = (mean_j + mean_f) / 2
         lines.append(f"{'Global score':<{width}},   , {both:.1f}, {mean_j:.1f}, {mean_f:.1f}")
-        for row, one, two in zip(rows, j, f, strict=True):
-            start = f"{row['sequence']:<{width}},{row['name']}"
+        for row, name, one, two in zip(rows, names, j, f, strict=True):
+            start = f"{name:<{width}},{csv_cell(str(row['name']))}"
             lines.append(f"{start}, {(one + two) / 2:>4.1f}, {one:>4.1f}, {two:>4.1f}")
         return {**super().files(rows, overall), "results.csv": "\n".join(lines) + "\n"}
 
