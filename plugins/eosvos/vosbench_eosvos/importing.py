@@ -67,7 +67,9 @@ def import_reference(path: Path) -> LearnedOptimiser:
     theta: dict[str, Tensor] = {}
     rates: dict[str, Tensor] = {}
     problems: list[str] = []
-    for name, parameter in build_model(config).named_parameters():
+    with torch.device("meta"):  # names and shapes only
+        model = build_model(config)
+    for name, parameter in model.named_parameters():
         shape = (parameter.shape[0] + _background(name), *parameter.shape[1:])
         flat = (shape[0], *(1 for _ in shape[1:]))
         for prefix, wanted, found in ((_VALUE, shape, theta), (_RATE, flat, rates)):
