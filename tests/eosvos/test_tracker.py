@@ -225,3 +225,12 @@ def test_conformance(case, tiny_weights):
     }
     outcome = check_tracker(SPECS["eosvos-10-ona"], case, options=options, size=(48, 64))
     assert outcome.ok, outcome.reason
+
+
+def test_every_fine_tuning_step_says_that_it_gets_on(make_context, scene):
+    frames, masks = scene(2)
+    ctx = make_context(iterations=3)
+    heard = []
+    ctx.on_progress = heard.append
+    EosvosTracker(ctx).init(frames[0], masks[0], ctx)
+    assert heard == [1, 2, 3, 4, 5, 6]  # two objects

@@ -209,11 +209,9 @@ class EosvosTracker:
                     seed=derive_seed(ctx.seed, _FINE_TUNING, identity, frame.index),
                     after_step=after_step,
                 )
-        done = 0
         for steps in self._steps(ctx):
             for identity, run in runs.items():
                 _, params = next(run)
-                ctx.progress(done := done + 1)
                 tracked = self._objects[identity]
                 box = tuple(tracked.given[0].targets[0]["boxes"][0].tolist())
                 memory = Memory(self.settings.online_frames)
