@@ -14,7 +14,7 @@ from vosbench_eosvos.model import Detections
 def detections(*scored_boxes):
     boxes = torch.tensor([b for _, b in scored_boxes], dtype=torch.float32).reshape(-1, 4)
     scores = torch.tensor([s for s, _ in scored_boxes])
-    return Detections(boxes, scores, boxes[:, None], torch.zeros(len(boxes), 1, 8, 8))
+    return Detections(boxes, scores, boxes[:, None], torch.zeros(len(boxes), 1, 8, 8), None)
 
 
 FAR = (0.9, (60, 60, 80, 80))

@@ -114,7 +114,14 @@ def test_continuity_moves_the_choice_towards_the_last_box(make_context, scene):
     frames, masks = scene(2)
     overlaps = []
     for weight in (0, 100):
-        ctx = make_context(min_score=0.05, continuity=weight, sizes=False)
+        ctx = make_context(
+            min_score=0.05,
+            continuity=weight,
+            sizes=False,
+            motion=False,
+            windows=False,
+            colours=False,
+        )
         tracker = EosvosTracker(ctx)
         tracker.init(frames[0], {1: masks[0][1]}, ctx)
         last = masks[0][1]
@@ -125,7 +132,7 @@ def test_continuity_moves_the_choice_towards_the_last_box(make_context, scene):
 
 def test_an_object_that_is_not_found_is_empty_and_may_come_back(make_context, scene):
     frames, masks = scene(3)
-    tracker = EosvosTracker(ctx := make_context(min_score=0.05))
+    tracker = EosvosTracker(ctx := make_context(min_score=0.05, motion=False, windows=False))
     tracker.init(frames[0], {1: masks[0][1]}, ctx)
     [state] = tracker._objects[1].states.values()
     box = state.box

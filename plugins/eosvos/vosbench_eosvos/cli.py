@@ -454,6 +454,55 @@ def import_reference(file: Path, name: str | None, out: Path | None) -> None:
     click.echo(f"{parameters:,} parameters, {rates:,} learning rates: wrote {path}")
 
 
+@eosvos.command()
+@_data_options
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folds and runs."
+)
+@click.option(
+    "--parent",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Weights pre-trained on photos alone (`pretrain` without --davis).",
+)
+@click.option("--folds", default="0,1,2,3,4", show_default=True, help="Which of the five.")
+@click.option("--tracker", "trackers", multiple=True, default=("eosvos-10",), show_default=True)
+@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Of trackers.")
+@click.option("--seed", default=0, show_default=True, help="Of the trackers.")
+@click.option(
+    "--train/--no-train", default=True, help="Train what is missing, or take what there is."
+)
+def crossval(
+    folders: DataFolders,
+    bf16: bool,
+    out: Path,
+    parent: Path,
+    folds: str,
+    trackers: tuple[str, ...],
+    options: tuple[str, ...],
+    seed: int,
+    train: bool,
+) -> None:
+    """Train five folds of DAVIS-2016 train; run trackers on the videos that each held out.
+
+    Options are chosen by this table: no video in it was seen by the weights that track it. The same
+    command goes on where it stopped. Weights: OUT/fold-N/meta/last.safetensors.
+    """
+    from vosbench_eosvos.crossval import cross_validate
+
+    cross_validate(
+        folders,
+        parent,
+        out,
+        folds=_parse_steps(folds, "--folds"),
+        trackers=trackers,
+        options=options,
+        seed=seed,
+        train=train,
+        bf16=bf16,
+    )
+
+
 _WEIGHTS = "eosvos ablate --weights"
 
 

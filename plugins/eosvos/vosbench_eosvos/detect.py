@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,7 +12,9 @@ from torchvision.ops import box_iou
 
 from vosbench.types import Scores
 from vosbench_eosvos.boxprop import Box
+from vosbench_eosvos.colours import Look
 from vosbench_eosvos.model import Detections, Rank
+from vosbench_eosvos.model.pyramid import Pyramid
 
 
 def near(box: Box, weight: float) -> Rank:
@@ -25,6 +29,32 @@ def near(box: Box, weight: float) -> Rank:
         return scores + weight * overlap
 
     return worth
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """What one object's detector takes for it in a frame.
+
+    Attributes:
+        boxes: (D, 4). scores: (D,).
+        worth: (D,) what speaks for each; -inf where it cannot be the object.
+        claim: (D,) the same where other objects want it too.
+        pyramid: to read masks from.
+        look: what the object's colours say of the frame, if asked for.
+    """
+
+    boxes: Tensor
+    scores: Tensor
+    worth: Tensor
+    claim: Tensor
+    pyramid: Pyramid
+    look: Look | None = None
+
+    def best(self) -> int | None:
+        """Index of the one with most worth; None if none can be the object."""
+        if not len(self.worth) or not bool(self.worth.max() > -torch.inf):
+            return None
+        return int(self.worth.argmax())
 
 
 def choose(found: Detections, *, min_score: float) -> int | None:

@@ -1,32 +1,35 @@
 """The tracker: one fine-tuned model for each object.
 
     init    theta_T for each object of the first frame, by fine-tuning from theta0
-    track   frozen stages once a frame, then each object's own detector; the best detection's mask
+    track   frozen stages once a frame, then each object's own detector; what can be the object by
+            motion, size, place and colours; no detection for two objects; masks of the chosen
     update  online adaptation, if asked for: every few frames from theta_T again
 
-Objects know nothing of each other before their probabilities are fused, by maximum
-(`Prediction.label_map`). Objects that appear late are fine-tuned on their own first frame.
+The objects' probabilities are fused by maximum (`Prediction.label_map`). Objects that appear late
+are fine-tuned on their own first frame.
 """
 
 from __future__ import annotations
 
 import itertools
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.func import functional_call
+from torchvision.ops import box_iou, clip_boxes_to_image
 
 from vosbench.types import Context, Frame, Image, LabelMap, Mask, Prediction, Scores, Targets
 from vosbench_eosvos.boxprop import Box, propagate, tight_box
+from vosbench_eosvos.colours import Colours, Look
 from vosbench_eosvos.conventions import CONVENTIONS
-from vosbench_eosvos.detect import choose, near
+from vosbench_eosvos.detect import Candidates, near
 from vosbench_eosvos.edges import follow_edges
 from vosbench_eosvos.finetune import (
     Batches,
     Example,
-    Params,
     cycle,
     fine_tune,
     join,
@@ -34,10 +37,14 @@ from vosbench_eosvos.finetune import (
     to_tensor,
 )
 from vosbench_eosvos.learned import LearnedOptimiser
-from vosbench_eosvos.model import Detections, MaskRCNN
+from vosbench_eosvos.model import Detections, MaskRCNN, grow_boxes
+from vosbench_eosvos.motion import Motion
+from vosbench_eosvos.objects import ObjectState, TrackedObject
 from vosbench_eosvos.online import Memory
+from vosbench_eosvos.rivals import assign
 from vosbench_eosvos.variants import Settings
 from vosbench_eosvos.weights import find_weights
+from vosbench_eosvos.windows import Window
 from vosbench_learning.backbone import StageOutputs
 from vosbench_learning.copies import random_copy
 from vosbench_learning.seeds import derive_seed
@@ -46,42 +53,26 @@ from vosbench_learning.working_size import bfloat16_pays, mask_to_size, to_size,
 # What a seed is for, so that no two draws share one.
 _FINE_TUNING, _TRANSFORMS, _PROPAGATION, _ONLINE = range(4)
 
+#: Detections of a frame that are looked at for an object.
+CANDIDATES = 8
+
+#: Least score of a detection that covers half of the expected box, with `windows`; others need
+#: `min_score`.
+WEAK_SCORE = 0.2
+
+#: Least likeness of a detection's colours to the object's, of its box and of its mask.
+LIKE_BOX, LIKE_MASK = 0.3, 0.5
+
+#: Weight of the overlap with the expected box, besides `continuity`, where objects claim one thing.
+CLAIM = 1.5
+
+#: Frames for which the mask is read from the expected box, with `motion`, where no detection can be
+#: the object.
+HELD = 2
+
 #: The mask is the mean over the detection's box grown by these shares on every side, where `sizes`
 #: asks for it: the object's parts just outside of the box come in, and grids of cells differ.
 MASK_GROWTHS = (-0.03, 0.02, 0.08)
-
-
-@dataclass
-class ObjectState:
-    """What is known of one object after one number of fine-tuning steps.
-
-    Attributes:
-        base: theta_T. params: what predicts now; `base` until online adaptation changes it.
-        box: where to look for it, in pixels of the working image: the last one in which it was
-            seen; None: anywhere.
-        memory: past frames for online adaptation.
-        began: its box when the present range of frames began, see `Conventions.forget_lost`.
-        score: of the detection in the last frame, 0 if there was none.
-        probabilities: (H, W) in the last frame; None if there was no detection.
-    """
-
-    base: Params
-    params: Params
-    box: Box | None
-    memory: Memory
-    began: Box | None
-    score: float = 0.0
-    probabilities: Scores | None = None
-
-
-@dataclass
-class TrackedObject:
-    """One object: its given frame, and its state for each number of steps that is asked for."""
-
-    identity: int
-    first: int
-    given: list[Example]
-    states: dict[int, ObjectState] = field(default_factory=dict)
 
 
 class EosvosTracker:
@@ -101,7 +92,9 @@ class EosvosTracker:
             config,
             pre_nms=(config.pre_nms[0], max(kept, config.pre_nms[1])),
             post_nms=(config.post_nms[0], kept),
-            min_score=self.settings.min_score,
+            min_score=min(WEAK_SCORE, self.settings.min_score)
+            if self.settings.windows
+            else self.settings.min_score,
         )
         self.device = torch.device(ctx.device)
         self.learned = replace(
@@ -120,17 +113,25 @@ class EosvosTracker:
         """Fine-tune one model for each object."""
         self._objects = {}
         self._features: StageOutputs | None = None
+        self._motion = Motion(frame.image) if self.settings.motion else None
         self._learn(frame, targets, ctx)
 
     def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
         """Probabilities of all objects, for every number of steps that is asked for."""
         self._features = self._look(frame.image)
-        known = list(self._objects.values())
-        pasted: dict[tuple[int, int], Scores] = {
-            (tracked.identity, steps): self._find(frame, tracked.identity, state, ctx.seed)
-            for tracked in known
-            for steps, state in tracked.states.items()
-        }
+        if self._motion is not None:
+            self._motion.see(frame.image)
+        pasted: dict[tuple[int, int], Scores] = {}
+        for steps in self._steps(ctx):
+            known = {i: t.states[steps] for i, t in self._objects.items() if steps in t.states}
+            found = {i: self._candidates(frame, i, s, ctx.seed) for i, s in known.items()}
+            best = {i: candidates.best() for i, candidates in found.items()}
+            if self.settings.rivals:
+                best = assign(found)
+            for identity, state in known.items():
+                pasted[identity, steps] = self._cut_out(
+                    frame, state, found[identity], best[identity]
+                )
         self._learn(frame, targets, ctx)
         nothing = np.zeros(frame.size, np.float32)
         answers = {}
@@ -141,9 +142,19 @@ class EosvosTracker:
             ]
             stacked = np.stack(maps) if maps else np.zeros((0, *frame.size), np.float32)
             answers[steps] = Prediction.from_probabilities(tuple(self._objects), stacked)
+            if self.settings.online and self.settings.rivals:
+                self._yield_pixels(answers[steps].label_map(), steps)
         asked = ctx.snapshots.get("iterations", ())
         variants = {f"iterations={n}": answers[int(n)] for n in asked}
         return replace(answers[self.settings.iterations], variants=variants)
+
+    def _yield_pixels(self, labels: LabelMap, steps: int) -> None:
+        """Online adaptation shall not learn from pixels that other objects won."""
+        for identity, tracked in self._objects.items():
+            state = tracked.states.get(steps)
+            if state is not None and state.probabilities is not None:
+                others = (labels != identity) & (labels != 0)
+                state.probabilities = np.where(others, np.float32(0), state.probabilities)
 
     def update(self, frame: Frame, prediction: LabelMap, ctx: Context) -> None:  # noqa: ARG002
         """Adapt online to own predictions, every `online_every` frames."""
@@ -215,7 +226,13 @@ class EosvosTracker:
                 tracked = self._objects[identity]
                 box = tuple(tracked.given[0].targets[0]["boxes"][0].tolist())
                 memory = Memory(self.settings.online_frames)
-                tracked.states[steps] = ObjectState(params, params, box, memory, box)
+                window = Window()
+                window.observe(frame.index, box)
+                mask = targets[identity]
+                colours = Colours(frame.image, mask) if self.settings.colours else None
+                tracked.states[steps] = ObjectState(
+                    params, params, box, memory, box, window, mask, colours
+                )
             if runs:
                 ctx.snapshot_ready(f"iterations={steps}")
 
@@ -248,19 +265,21 @@ class EosvosTracker:
         return make_example(self.model, features, target, self.depth, scaled)
 
     @torch.no_grad()
-    def _find(self, frame: Frame, identity: int, state: ObjectState, seed: int) -> Scores:
-        """Probabilities (H, W) of one object at native size."""
+    def _candidates(self, frame: Frame, identity: int, state: ObjectState, seed: int) -> Candidates:
+        """What the object's detector takes for it in this frame, and what can be it."""
         assert self._features is not None
-        size = self._features.size
+        settings, size = self.settings, self._features.size
+        if self._motion is not None and state.mask is not None:
+            moved = self._motion.carry(state.mask)
+            state.box = _scale(moved, frame.size, size) if moved else state.box
         options: dict[str, object] = {
-            "max_detections": 1,
-            "kept_proposals": self.settings.proposals_alone or self.settings.proposals,
+            "max_detections": CANDIDATES,
+            "growths": (),
+            "kept_proposals": settings.proposals_alone or settings.proposals,
         }
-        if self.settings.sizes:
-            options["growths"] = MASK_GROWTHS
-        if self.settings.continuity > 0 and state.box:
-            options["rank"] = near(state.box, self.settings.continuity)
-        if self.settings.box_propagation and state.box:
+        if settings.continuity > 0 and state.box:
+            options["rank"] = near(state.box, settings.continuity)
+        if settings.box_propagation and state.box:
             generator = torch.Generator().manual_seed(
                 derive_seed(seed, _PROPAGATION, identity, frame.index)
             )
@@ -268,32 +287,87 @@ class EosvosTracker:
             padded = size[0] + -size[0] % 32, size[1] + -size[1] % 32
             boxes = propagate(
                 state.box,
-                self.settings.propagated_boxes,
+                settings.propagated_boxes,
                 padded if self.conventions.propose_in_padding else size,
                 generator,
                 itself=self.conventions.last_box_too,
             )
             options["proposals"] = [boxes.to(self.device)]
-            options["kept_proposals"] = self.settings.proposals
+            options["kept_proposals"] = settings.proposals
         found: Detections
         [found] = functional_call(self.model, dict(state.params), (self._features,), options)
-        best = choose(found, min_score=self.settings.min_score)
-        if best is None:
-            state.score, state.probabilities = 0.0, None
-            if self.conventions.forget_lost:
-                state.box = state.began
-            return np.zeros(frame.size, np.float32)
-        logits, boxes = found.mask_logits[best], found.mask_boxes[best]
-        state.score = float(found.scores[best])
+        look = state.colours.look(frame.image, size) if state.colours else None
+        overlap, possible = self._judge(found, frame.index, state, look)
+        worth = found.scores + settings.continuity * overlap
+        if look is not None:
+            worth = worth + torch.from_numpy(look.of_boxes(found.boxes)).to(worth)
+        worth = worth.masked_fill(~possible, -torch.inf)
+        claim = worth + CLAIM * overlap
+        return Candidates(found.boxes, found.scores, worth, claim, found.pyramid, look)
+
+    def _judge(
+        self, found: Detections, index: int, state: ObjectState, look: Look | None
+    ) -> tuple[Tensor, Tensor]:
+        """Of each detection, the overlap with the expected box and whether it can be the object."""
+        overlap = found.scores.new_zeros(len(found.scores))
+        if state.box:
+            overlap = box_iou(found.boxes, found.boxes.new_tensor([state.box]))[:, 0]
+        possible = found.scores >= self.settings.min_score
+        if self.settings.windows and state.box:
+            possible = possible | (overlap >= 0.5)
+            possible = possible & (state.window.misfit(found.boxes, index, state.box) <= 1)
+        if look is not None:
+            alike = torch.from_numpy(look.of_boxes(found.boxes) >= LIKE_BOX)
+            possible = possible & alike.to(possible.device)
+        return overlap, possible
+
+    @torch.no_grad()
+    def _cut_out(
+        self, frame: Frame, state: ObjectState, found: Candidates, best: int | None
+    ) -> Scores:
+        """Probabilities (H, W) of an object at native size, from the detection chosen for it.
+
+        With `motion`, an object that no detection can be is read from its expected box for a while.
+        """
+        assert self._features is not None
+        size = self._features.size
+        if best is not None:
+            box = found.boxes[best : best + 1]
+            state.score = float(found.scores[best])
+        elif self._motion is not None and state.box and state.window.gap(frame.index) <= HELD:
+            box = found.boxes.new_tensor([state.box])
+            state.score = 0.0
+        else:
+            return self._lost(frame, state)
+        growths = MASK_GROWTHS if self.settings.sizes else (0.0,)
+        boxes = clip_boxes_to_image(grow_boxes(box, growths)[0], size)
+        logits: Tensor = functional_call(
+            self.model, dict(state.params), (found.pyramid,), {"boxes": boxes}
+        )
         scale = torch.tensor([frame.size[1] / size[1], frame.size[0] / size[0]] * 2)
         native = self.conventions.paste(logits, boxes.cpu() * scale, frame.size)
+        mask = native > 0.5
+        seen = tight_box(mask)
+        if seen is not None and found.look is not None and found.look.of_mask(mask) < LIKE_MASK:
+            return self._lost(frame, state)
         state.probabilities = native
-        seen = tight_box(native > 0.5)
         if seen is not None:
-            state.box = _scale(seen, frame.size, size)
+            state.box, state.mask = _scale(seen, frame.size, size), mask
+            if best is not None:
+                x1, y1, x2, y2 = box[0].tolist()
+                state.window.observe(frame.index, (x1, y1, x2, y2))
+                if state.colours is not None:
+                    state.colours.observe(frame.image, mask)
         elif self.conventions.forget_lost:
             state.box = state.began
         return follow_edges(frame.image, native) if self.settings.edges else native
+
+    def _lost(self, frame: Frame, state: ObjectState) -> Scores:
+        """The answer where an object is not to be seen."""
+        state.score, state.probabilities, state.mask = 0.0, None, None
+        if self.conventions.forget_lost:
+            state.box = state.began
+        return np.zeros(frame.size, np.float32)
 
     def _adapt(
         self,

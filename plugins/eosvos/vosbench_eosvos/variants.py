@@ -44,6 +44,12 @@ class Settings:
     continuity: float = _option(
         0.5, "weight of the overlap with the last box in the choice of a detection; 0: score alone"
     )
+    motion: bool = _option(True, "expect the object where optical flow carries its last mask")
+    windows: bool = _option(
+        True, "refuse boxes too large, too small or too far away for the last frames' boxes"
+    )
+    colours: bool = _option(True, "compare detections with the given object's colours")
+    rivals: bool = _option(True, "let no two objects have one detection")
     mask_window: int = _option(
         0, "side of the mask head's window, masks have twice that; 0: as the weights were trained"
     )
@@ -87,10 +93,19 @@ class Settings:
         return cls(**{k: v for k, v in options.items() if k in names})  # type: ignore[arg-type]
 
 
+#: Without what the paper has not: detections are judged by score and last box alone.
+ALONE: dict[str, OptionValue] = {
+    "motion": False,
+    "windows": False,
+    "colours": False,
+    "rivals": False,
+}
+
 #: The paper's method on one frame: no look at the last box, the mask as the network gives it.
 PLAIN: dict[str, OptionValue] = {
     "box_propagation": False,
     "continuity": 0.0,
+    **ALONE,
     "sizes": False,
     "edges": False,
 }
@@ -98,6 +113,7 @@ PLAIN: dict[str, OptionValue] = {
 #: The paper's model and method as the reference implementation has them.
 PAPER: dict[str, OptionValue] = {
     "weights": "eosvos-paper",
+    **ALONE,
     "conventions": "paper",
     "batch": 3,
     "online_frames": "lagged",
@@ -139,7 +155,7 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     ),
     "eosvos-10-boxprop": (
         "ablation: the same, looking where the object was last",
-        {"weights": "eosvos-lite-lovasz", "sizes": False, "edges": False},
+        {"weights": "eosvos-lite-lovasz", **ALONE, "sizes": False, "edges": False},
     ),
     # Few steps learn from the given frame as it is, many from three new copies each.
     **{

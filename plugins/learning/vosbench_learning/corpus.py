@@ -115,6 +115,12 @@ class Corpus:
                 found.setdefault(item.sequence, []).append(i)
         return found
 
+    def without(self, sequences: Iterable[str]) -> Corpus:
+        """The same images but those of some videos."""
+        out = set(sequences)
+        kept = [item for item in self.items if item.sequence not in out]
+        return Corpus(kept, self.skipped, self._pixels)
+
     def photos(self) -> list[int]:
         """Indices of the items that belong to no video."""
         return [i for i, item in enumerate(self.items) if not item.sequence]

@@ -12,6 +12,7 @@ from vosbench_eosvos.model.mask_rcnn import (
     Detections,
     MaskRCNN,
     Rank,
+    grow_boxes,
     jitter_boxes,
     learnable_parameters,
 )
@@ -26,6 +27,7 @@ __all__ = [
     "build_model",
     "changed",
     "get_config",
+    "grow_boxes",
     "jitter_boxes",
     "learnable_parameters",
 ]

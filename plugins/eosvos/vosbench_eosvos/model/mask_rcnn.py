@@ -60,12 +60,14 @@ class Detections:
         mask_boxes: (D, K, 4) float32, inside the image: what the mask head looked at.
         mask_logits: (D, K, 2 * mask_window, 2 * mask_window) spread over `mask_boxes`, 0 is one
             half.
+        pyramid: what the heads read, to ask for masks of further boxes with.
     """
 
     boxes: Tensor
     scores: Tensor
     mask_boxes: Tensor
     mask_logits: Tensor
+    pyramid: Pyramid
 
 
 def _group_norm(channels: int) -> nn.Module:
@@ -219,10 +221,12 @@ class MaskRCNN(nn.Module):
     ) -> dict[str, Tensor]: ...
     @overload
     def forward(self, images: Tensor | StageOutputs, *, stop: int) -> StageOutputs: ...
+    @overload
+    def forward(self, images: Pyramid, *, boxes: Tensor) -> Tensor: ...
 
     def forward(
         self,
-        images: Tensor | StageOutputs,
+        images: Tensor | StageOutputs | Pyramid,
         targets: Sequence[Target] | None = None,
         *,
         proposals: Sequence[Tensor] | None = None,
@@ -231,14 +235,16 @@ class MaskRCNN(nn.Module):
         rank: Rank | None = None,
         growths: Sequence[float] = (0.0,),
         stop: int | None = None,
-    ) -> list[Detections] | dict[str, Tensor] | StageOutputs:
-        """Losses with `targets`, detections without, the first `stop` backbone stages with `stop`.
+        boxes: Tensor | None = None,
+    ) -> list[Detections] | dict[str, Tensor] | StageOutputs | Tensor:
+        """Losses with `targets`, detections without, the first `stop` backbone stages with `stop`,
+        masks of `boxes` from the pyramid of an earlier detection.
 
         Losses draw anchors and RoIs at random from torch's global generator.
 
         Args:
             images: (B, 3, H, W) RGB, uint8 or float in 0..1; or the result of an earlier call
-                with `stop`.
+                with `stop`; or, with `boxes`, the `Detections.pyramid` of one image.
             targets: one an image.
             proposals: further boxes (n, 4) an image to consider besides the RPN's (box
                 propagation).
@@ -249,11 +255,17 @@ class MaskRCNN(nn.Module):
             growths: the mask head looks at each detection's box grown by these shares of its
                 width and height on every side; K of them.
             stop: number of backbone stages to run.
+            boxes: (N, 4) inside the image, to look at with the mask head.
 
         Returns:
             `targets`: {"rpn_score", "rpn_box", "box_score", "box_delta", "mask"} -> scalar.
-            `stop`: the stages' outputs. Else: one `Detections` an image.
+            `stop`: the stages' outputs. `boxes`: mask logits (N, 2 * mask_window, 2 * mask_window).
+            Else: one `Detections` an image.
         """
+        if isinstance(images, Pyramid):
+            assert boxes is not None
+            with torch.autocast(boxes.device.type, torch.bfloat16, enabled=self.bf16):
+                return self._mask_head(images, _image_index([boxes]), boxes)
         device = (
             images.device if isinstance(images, Tensor) else next(iter(images.maps.values())).device
         )
@@ -387,9 +399,13 @@ class MaskRCNN(nn.Module):
         flat = [b.flatten(0, 1) for b in looked_at]
         logits = self._mask_head(pyramid, _image_index(flat), torch.cat(flat))
         masks = torch.split(
-            logits.view(-1, len(growths), *logits.shape[1:]), [len(b) for b, _ in kept]
+            logits.view(sum(len(b) for b, _ in kept), len(growths), *logits.shape[1:]),
+            [len(b) for b, _ in kept],
         )
-        return [Detections(b, s, a, m) for (b, s), a, m in zip(kept, looked_at, masks, strict=True)]
+        return [
+            Detections(b, s, a, m, pyramid)
+            for (b, s), a, m in zip(kept, looked_at, masks, strict=True)
+        ]
 
 
 @dataclass(frozen=True)

@@ -25,6 +25,7 @@ from vosbench_learning.corpus import (
     DEVELOPMENT_SPLIT,
     Corpus,
     davis17_sequences,
+    davis_sequences,
     davis_sources,
     load_corpus,
     photo_sources,
@@ -75,6 +76,13 @@ class DataFolders:
         if not sources:
             raise UsageError("nothing to train on", "Give --photos, --davis or --ytvos.")
         return self._load(sources)
+
+    def everything_but(self, held_out: Sequence[str]) -> Corpus:
+        """Photos and all videos of DAVIS-2016 train but some; decoded once for any choice."""
+        sources = [s for folder in self.photos for s in photo_sources(folder)]
+        if self.davis is not None:
+            sources += davis_sources(self.davis, sorted(davis_sequences(self.davis)))
+        return self._load(sources).without(held_out)
 
     def development(self) -> Corpus | None:
         """The held-out videos, or None without DAVIS."""

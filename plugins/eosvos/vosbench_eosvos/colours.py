@@ -1,0 +1,147 @@
+"""Does a detection look like the object: the given object's colours against its surroundings.
+
+A histogram of the object's colours and one of all else in the frame say of each pixel how likely
+its colour is the object's. Over the many pixels of a detection the mean of that hardly depends on
+pose or size, and it tells the object from a flooded background and from most other things. Where
+object and surroundings share their colours it knows nothing, and then refuses nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from vosbench.types import Image, Mask
+from vosbench_eosvos.boxprop import tight_box
+
+#: Bins of each channel of CIE L*a*b*; a* and b* are taken from -64 to 64.
+BINS = 16
+
+#: Frames are looked at at about this short side.
+SIDE = 160
+
+#: Contrast between object and surroundings (difference of mean probabilities) from which colours
+#: are trusted fully.
+TRUSTED = 0.25
+
+#: Weight of each new frame in the running histograms, which count half; the given frame's the rest.
+SHARE = 0.1
+
+_Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What an object's colours say of one frame.
+
+    Attributes:
+        probability: (h, w) that each cell has the object's colour. sums: its integral image.
+        scale: (4,) cells a pixel of boxes.
+        boxed, masked: usual mean probability in the object's tight box and on its mask.
+    """
+
+    probability: _Array
+    sums: NDArray[np.float64]
+    scale: _Array
+    boxed: float
+    masked: float
+
+    def of_boxes(self, boxes: Tensor) -> _Array:
+        """Likeness of boxes (n, 4) to the object's: (n,), 1 as usual, 0 as the whole frame."""
+        height, width = self.probability.shape
+        at = np.rint(boxes.cpu().numpy() * self.scale).astype(int)
+        x1, y1 = at[:, 0].clip(0, width - 1), at[:, 1].clip(0, height - 1)
+        x2, y2 = at[:, 2].clip(x1 + 1, width), at[:, 3].clip(y1 + 1, height)
+        total = self.sums[y2, x2] - self.sums[y1, x2] - self.sums[y2, x1] + self.sums[y1, x1]
+        mean = total / ((y2 - y1) * (x2 - x1))
+        return _likeness(mean, self.boxed, float(self.probability.mean()))
+
+    def of_mask(self, mask: Mask) -> float:
+        """Likeness of what a mask (H, W) holds to the object: 1 as usual, 0 as all around it."""
+        inside = _shrink(mask, self.probability.shape)
+        mean = _mean(self.probability, inside)
+        return float(_likeness(np.array(mean), self.masked, _mean(self.probability, 1 - inside)))
+
+
+class Colours:
+    """The colours of one object and of what is around it, since its given frame."""
+
+    def __init__(self, image: Image, mask: Mask) -> None:
+        """`mask`: (H, W) in the given frame, not empty."""
+        self._given = self._now = _histograms(_bins(image), mask)
+        self._boxed, self._masked = self._usual(image, mask)
+
+    def look(self, image: Image, size: tuple[int, int]) -> Look:
+        """What the colours say of a frame; boxes will be in pixels of an image of `size`."""
+        probability = self._probability(_bins(image))
+        height, width = probability.shape
+        scale = np.array([width / size[1], height / size[0]] * 2, np.float32)
+        sums = cv2.integral(probability)
+        return Look(probability, np.asarray(sums, float), scale, self._boxed, self._masked)
+
+    def observe(self, image: Image, mask: Mask) -> None:
+        """Take note of a frame in which the object was found as `mask` (h, w), not empty."""
+        self._now = (1 - SHARE) * self._now + SHARE * _histograms(_bins(image), mask)
+        boxed, masked = self._usual(image, mask)
+        self._boxed += SHARE * (boxed - self._boxed)
+        self._masked += SHARE * (masked - self._masked)
+
+    def _usual(self, image: Image, mask: Mask) -> tuple[float, float]:
+        """Mean probability in the tight box of `mask` and on it."""
+        look = Look(self._probability(_bins(image)), np.zeros((1, 1)), np.ones(4, np.float32), 0, 0)
+        inside = _shrink(mask, look.probability.shape)
+        box = tight_box(inside > 0)
+        assert box is not None
+        x1, y1, x2, y2 = map(int, box)
+        return float(look.probability[y1:y2, x1:x2].mean()), _mean(look.probability, inside)
+
+    def _probability(self, bins: NDArray[np.int32]) -> _Array:
+        inside, outside = (self._given + self._now) / 2
+        table: _Array = (inside / (inside + outside)).ravel()
+        return table[bins]
+
+
+def _likeness(mean: NDArray[np.floating], usual: float, elsewhere: float) -> _Array:
+    lack = (usual - mean).clip(0) / max(usual - elsewhere, TRUSTED)
+    return np.asarray(1 - lack, np.float32)
+
+
+def _mean(values: _Array, weights: _Array) -> float:
+    return float((values * weights).sum()) / max(float(weights.sum()), 1e-6)
+
+
+def _shrink(mask: Mask, size: tuple[int, int]) -> _Array:
+    """Share of each cell that `mask` covers."""
+    share = cv2.resize(mask.astype(np.float32), size[::-1], interpolation=cv2.INTER_AREA)
+    return np.asarray(share, np.float32)
+
+
+def _bins(image: Image) -> NDArray[np.int32]:
+    """Index of each cell's colour in a flat histogram."""
+    height, width = image.shape[:2]
+    scale = min(1.0, SIDE / min(height, width))
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    small = cv2.resize(image, size, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    lab = cv2.cvtColor(small, cv2.COLOR_RGB2LAB)
+    place = (lab + np.array([0, 64, 64])) * (BINS / np.array([100, 128, 128]))
+    lightness, a, b = np.moveaxis(place.clip(0, BINS - 1).astype(np.int32), -1, 0)
+    return np.asarray((lightness * BINS + a) * BINS + b, np.int32)
+
+
+def _histograms(bins: NDArray[np.int32], mask: Mask) -> _Array:
+    """Smoothed, of the object and of all else: (2, BINS, BINS, BINS), each sums to about 1."""
+    inside = _shrink(mask, bins.shape)
+    return np.stack([_histogram(bins, inside), _histogram(bins, 1 - inside)])
+
+
+def _histogram(bins: NDArray[np.int32], weights: _Array) -> _Array:
+    counts = np.bincount(bins.ravel(), weights.ravel(), BINS**3).reshape((BINS,) * 3)
+    for axis in range(3):
+        beside = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)])
+        before, after = beside.take(range(BINS), axis), beside.take(range(2, BINS + 2), axis)
+        counts = 0.5 * counts + 0.25 * (before + after)
+    return (counts / max(float(counts.sum()), 1e-6) + 1e-5).astype(np.float32)

@@ -1,0 +1,124 @@
+"""`vosbench eosvos crossval`: train the folds, track what each held out, one table over all."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from vosbench_eosvos.training.runs import DataFolders
+
+#: Resamples of the bootstrap over videos, and what is reported of each video.
+RESAMPLES = 10_000
+MEASURES = {"J": "J-Mean", "J-Decay": "J-Decay", "F": "F-Mean"}
+
+
+def cross_validate(
+    folders: DataFolders,
+    parent: Path,
+    out: Path,
+    *,
+    folds: tuple[int, ...],
+    trackers: tuple[str, ...],
+    options: tuple[str, ...],
+    seed: int,
+    train: bool,
+    bf16: bool,
+) -> None:
+    """Train `folds` below `out`, run `trackers` over what each held out, print the table.
+
+    Everything goes on where it stopped. Folds whose weights are not there yet are left out of the
+    table, which says so.
+    """
+    from vosbench_eosvos.training.crossval import FOLDS, FoldSettings, train_fold
+
+    found = {}
+    for fold in folds:
+        weights = out / f"fold-{fold}" / "meta" / "last.safetensors"
+        if train:
+            weights = train_fold(folders, parent, out, fold, FoldSettings(), bf16=bf16)
+        if weights.is_file():
+            found[fold] = weights
+    for fold, weights in found.items():
+        command = [sys.executable, "-m", "vosbench", "run", "--dataset", "davis16-train"]
+        command += ["--data-root", str(folders.davis), "--seed", str(seed)]
+        command += ["--results", str(_results(out, fold)), "-o", f"weights={weights.resolve()}"]
+        command += [part for name in trackers for part in ("--tracker", name)]
+        command += [part for option in options for part in ("-o", option)]
+        command += [part for name in FOLDS[fold] for part in ("--sequence", name)]
+        subprocess.run(command, check=True)
+    missing = set(folds) - set(found)
+    click.echo(report({fold: _results(out, fold) for fold in found}, missing))
+
+
+def _results(out: Path, fold: int) -> Path:
+    return out / "results" / f"fold-{fold}"
+
+
+def report(results: dict[int, Path], missing: set[int]) -> str:
+    """The table over all runs below the results folders of folds, as text.
+
+    Args:
+        results: fold -> results folder of `vosbench run`.
+        missing: folds without weights.
+    """
+    import pandas as pd
+
+    from vosbench_eosvos.training.crossval import FOLDS
+
+    rows: dict[str, pd.DataFrame] = {}
+    for folder in results.values():
+        for path in sorted(folder.glob("*/*/scores/scores.json")):
+            name = _title(path.parents[1])
+            rows[name] = pd.concat([rows.get(name, pd.DataFrame()), _videos(path)])
+    videos = sum(len(FOLDS[f]) for f in results)
+    lines = [f"{videos} videos out of fold ({len(results)} of {len(FOLDS)} folds)"]
+    lines.append(f"{'run':40s} videos   J&F  95% low  95% high      J      F  J-Decay  worst")
+    for name, frame in rows.items():
+        low, high = _interval(frame["J&F"])
+        mean = 100 * frame.mean(numeric_only=True)
+        worst = frame["J"].idxmin()
+        lines.append(
+            f"{name:40s} {len(frame):6d} {mean['J&F']:5.1f} {100 * low:8.1f} {100 * high:9.1f} "
+            f"{mean['J']:6.1f} {mean['F']:6.1f} {mean['J-Decay']:8.1f}  "
+            f"{worst} {100 * frame['J'].min():.1f}"
+        )
+    if missing:
+        lines.append(f"without weights yet: fold {', '.join(map(str, sorted(missing)))}")
+    return "\n".join(lines)
+
+
+def _title(run: Path) -> str:
+    """The tracker and what was changed but the weights, which every fold has its own of."""
+    record = json.loads((run / "run.json").read_text())
+    changed = sorted(f"{k}={v}" for k, v in record["changed"].items() if k != "weights")
+    seed = [f"seed={record['seed']}"] if record["seed"] else []
+    return "+".join([record["tracker"], *changed, *seed])
+
+
+def _videos(path: Path) -> pd.DataFrame:
+    """J&F, J, F and decay of each video of a run: index sequence."""
+    import pandas as pd
+
+    objects = pd.DataFrame(json.loads(path.read_text())["objects"]).set_index("sequence")
+    frame = objects[list(MEASURES.values())].rename(columns={v: k for k, v in MEASURES.items()})
+    frame = frame.groupby("sequence").mean()
+    frame["J&F"] = (frame["J"] + frame["F"]) / 2
+    return frame
+
+
+def _interval(values: pd.Series[float]) -> tuple[float, float]:
+    """Bounds of the 95 % bootstrap interval of the mean over videos."""
+    import numpy as np
+
+    random = np.random.default_rng(0)
+    picks = random.integers(len(values), size=(RESAMPLES, len(values)))
+    low, high = np.quantile(values.to_numpy()[picks].mean(1), [0.025, 0.975])
+    return float(low), float(high)

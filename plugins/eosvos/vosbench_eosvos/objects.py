@@ -1,0 +1,50 @@
+"""What the tracker knows of each object."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from vosbench.types import Mask, Scores
+from vosbench_eosvos.boxprop import Box
+from vosbench_eosvos.colours import Colours
+from vosbench_eosvos.finetune import Example, Params
+from vosbench_eosvos.online import Memory
+from vosbench_eosvos.windows import Window
+
+
+@dataclass
+class ObjectState:
+    """What is known of one object after one number of fine-tuning steps.
+
+    Attributes:
+        base: theta_T. params: what predicts now; `base` until online adaptation changes it.
+        box: where to look for it, in pixels of the working image: where it was seen last, or where
+            that has moved to; None: anywhere.
+        memory: past frames for online adaptation.
+        window: its boxes in the last frames. colours: of it and of what is around it, if asked for.
+        mask: (H, W) bool where it was in the last frame; None if it was not seen.
+        began: its box when the present range of frames began, see `Conventions.forget_lost`.
+        score: of the detection in the last frame, 0 if there was none.
+        probabilities: (H, W) in the last frame; None if there was no detection.
+    """
+
+    base: Params
+    params: Params
+    box: Box | None
+    memory: Memory
+    began: Box | None
+    window: Window
+    mask: Mask | None
+    colours: Colours | None
+    score: float = 0.0
+    probabilities: Scores | None = None
+
+
+@dataclass
+class TrackedObject:
+    """One object: its given frame, and its state for each number of steps that is asked for."""
+
+    identity: int
+    first: int
+    given: list[Example]
+    states: dict[int, ObjectState] = field(default_factory=dict)

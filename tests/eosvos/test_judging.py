@@ -1,0 +1,121 @@
+"""What can be the object: motion, windows, colours, rivals."""
+
+import numpy as np
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vosbench_eosvos.boxprop import tight_box
+from vosbench_eosvos.colours import Colours
+from vosbench_eosvos.detect import Candidates
+from vosbench_eosvos.motion import Motion
+from vosbench_eosvos.rivals import assign
+from vosbench_eosvos.windows import Window
+
+BOX = (100.0, 100.0, 150.0, 140.0)
+
+
+def window(*boxes):
+    past = Window()
+    for index, box in enumerate(boxes):
+        past.observe(index, box)
+    return past
+
+
+def boxes(*rows):
+    return torch.tensor(rows, dtype=torch.float32)
+
+
+def test_a_flooded_box_is_impossible_and_a_moved_one_is_not():
+    flooded, moved = window(BOX).misfit(boxes((0, 0, 400, 240), (110, 95, 162, 138)), 1, BOX)
+    assert flooded > 1 > moved
+
+
+def test_steady_growth_is_possible_and_so_is_coming_out_from_behind_something():
+    grown = (80.0, 80.0, 180.0, 180.0)
+    past = window(BOX, BOX, BOX)
+    assert past.misfit(boxes(grown), 3, BOX) > 1
+    assert past.misfit(boxes(grown), 3, (82.0, 82.0, 178.0, 178.0)) < 1  # flow expected it
+    hidden = (100.0, 100.0, 110.0, 140.0)
+    assert past.misfit(boxes(BOX), 3, hidden) < 1
+
+
+def test_the_longer_an_object_is_gone_the_further_away_it_may_come_back():
+    far = boxes((300, 100, 350, 140))
+    soon, late = (window(BOX).misfit(far, index, BOX) for index in (1, 10))
+    assert soon > 1 > late
+
+
+def painted(left):
+    rng = np.random.default_rng(0)
+    image = rng.integers(0, 90, (160, 240, 3), dtype=np.uint8)
+    mask = np.zeros((160, 240), bool)
+    mask[50:100, left : left + 40] = True
+    image[mask] = rng.integers(150, 250, (mask.sum(), 3), dtype=np.uint8) // [1, 3, 3]
+    return image, mask
+
+
+def test_colours_know_the_object_elsewhere_and_refuse_background():
+    image, mask = painted(30)
+    colours = Colours(image, mask)
+    image, mask = painted(150)
+    look = colours.look(image, mask.shape)
+    there, flooded, beside = look.of_boxes(
+        boxes(tight_box(mask), (0, 0, 240, 160), (10, 10, 60, 40))
+    )
+    assert there > 0.9 and flooded < 0.3 and beside < 0.3
+    assert look.of_mask(mask) > 0.9 > 0.5 > look.of_mask(~mask)
+
+
+def test_colours_that_tell_nothing_refuse_nothing():
+    image = np.full((90, 120, 3), 80, np.uint8)
+    mask = np.zeros((90, 120), bool)
+    mask[20:40, 20:60] = True
+    look = Colours(image, mask).look(image, mask.shape)
+    assert look.of_boxes(boxes((0, 0, 120, 90), (70, 50, 90, 80))).min() > 0.9
+
+
+def test_motion_expects_a_growing_object_at_its_new_size():
+    rng = np.random.default_rng(0)
+    texture = rng.integers(0, 255, (48, 64, 3), dtype=np.uint8)
+    ground = np.kron(rng.integers(60, 120, (30, 40, 3), dtype=np.uint8), np.ones((8, 8, 1), int))
+
+    def show(scale, left):
+        import cv2
+
+        patch = cv2.resize(texture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC)
+        image, mask = ground.astype(np.uint8).copy(), np.zeros((240, 320), bool)
+        height, width = patch.shape[:2]
+        image[80 : 80 + height, left : left + width] = patch
+        mask[80 : 80 + height, left : left + width] = True
+        return image, mask
+
+    (first, mask), (second, truth) = show(2.0, 60), show(2.2, 66)
+    motion = Motion(first)
+    motion.see(second)
+    assert np.abs(np.subtract(motion.carry(mask), tight_box(truth))).max() < 8
+    assert motion.carry(np.zeros_like(mask)) is None
+
+
+def candidates(*rows):
+    found = boxes(*(box for box, _ in rows)).reshape(-1, 4)
+    worth = torch.tensor([w for _, w in rows])
+    return Candidates(found, worth, worth, worth, None)
+
+
+def test_a_thing_goes_to_the_object_with_the_greater_claim_the_other_takes_another_or_none():
+    other = (300.0, 100.0, 340.0, 160.0)
+    a = candidates((BOX, 2.0))
+    b = candidates((BOX, 1.5), (other, 1.0))
+    assert assign({1: a, 2: b}) == {1: 0, 2: 1}
+    assert assign({1: a, 2: candidates((BOX, 1.5))}) == {1: 0, 2: None}
+    assert assign({7: candidates()}) == {7: None}
+    assert assign({1: a, 2: candidates((BOX, -torch.inf))}) == {1: 0, 2: None}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.floats(0.1, 3)), max_size=6), st.integers(1, 4))
+def test_no_thing_is_two_objects(drawn, count):
+    places = [(100.0 * k, 0.0, 100.0 * k + 60, 60.0) for k in range(4)]
+    found = {i: candidates(*((places[k], w) for k, w in drawn)) for i in range(count)}
+    chosen = [drawn[k][0] for k in assign(found).values() if k is not None]
+    assert len(set(chosen)) == len(chosen)
