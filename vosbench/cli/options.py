@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -160,27 +161,30 @@ def results_option(command: _Command) -> _Command:
 
 
 def list_option(command: _Command) -> _Command:
-    """Add `--list FILE`: the sequences named in it are added to the parameter `sequences`, which
-    `--sequence` must define."""
+    """Add `--list FILE`: the sequences named in it join those of `--sequence`, in the parameter
+    `sequences`."""
 
-    def add(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
-        if path is None:
-            return
-        from vosbench.datasets.listing import read_list
+    @functools.wraps(command)
+    def with_list(
+        *arguments: Any, sequences: tuple[str, ...], list_file: Path | None, **options: Any
+    ) -> Any:
+        if list_file is not None:
+            from vosbench.datasets.listing import read_list
 
-        names = read_list(path)
-        if not names:
-            raise UsageError(f"--list {path} names no sequence")
-        ctx.params["sequences"] = (*ctx.params.get("sequences", ()), *names)
+            names = read_list(list_file)
+            if not names:
+                raise UsageError(f"--list {list_file} names no sequence")
+            sequences = (*sequences, *names)
+        return command(*arguments, sequences=sequences, **options)
 
-    return click.option(
+    option = click.option(
         "--list",
+        "list_file",
         type=click.Path(path_type=Path, dir_okay=False, exists=True),
         metavar="FILE",
-        expose_value=False,
-        callback=add,
         help="Only the sequences that FILE names, one a line, e.g. ImageSets/2017/val.txt.",
-    )(command)
+    )
+    return option(cast(_Command, with_list))
 
 
 def json_option(command: _Command) -> _Command:

@@ -58,7 +58,10 @@ def test_of_several_lists_one_is_chosen(tmp_path: Path, vosbench, scores) -> Non
         result.output
     )
     assert "--list" in result.output
-    assert names(scores(masks, "data", "--list", str(lists / "val.txt"))) == ["b", "c"]
+    one = ("--list", str(lists / "val.txt"))
+    assert names(scores(masks, "data", *one)) == ["b", "c"]
+    for both in ((*one, "--sequence", "a"), ("--sequence", "a", *one)):
+        assert names(scores(masks, "data", *both)) == ["a", "b", "c"]
 
 
 def test_run_takes_a_list(tmp_path: Path, vosbench) -> None:
