@@ -61,7 +61,7 @@ def run(
     progress: bool = True,
     **settings: Any,
 ) -> Run:
-    """Run a tracker over a dataset, or go on with such a run; what is done stays.
+    """Run a tracker over a dataset, or resume such a run; what is done is kept.
 
     Args:
         tracker: name. One that is not installed comes in by
@@ -152,7 +152,7 @@ def evaluate(
             return evaluation.evaluate(data, Path(masks), protocol, jobs, chosen, scored)
     record, done = masks.record, tuple(masks.done())
     if not done:
-        raise RunError(f"run {masks.folder}: no sequence is done", "Running it again goes on.")
+        raise RunError(f"run {masks.folder}: no sequence is done", "Run it again to resume it.")
     data = select(_opened(dataset or record.source or record.dataset, known), done)
     if masks.complete and data.fingerprint() != record.fingerprint:
         raise EvaluationError(

@@ -87,7 +87,7 @@ class FileError(VosbenchError):
         where = f"{os.fsdecode(name)}: " if isinstance(name, str | bytes) else ""
         hint = ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            hint = "Make room, or choose another folder; the same command goes on from here."
+            hint = "Make room, or choose another folder; then run the same command to resume."
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             hint = "Choose a folder that can be written."
         return cls(f"{doing}{where}{error.strerror or error}", hint)

@@ -156,7 +156,7 @@ class RunRecord:
         shared_machine: other programs, or the run's own workers, took CPU time from it, so that
             its speed is not the tracker's alone.
         derived_timing: at least one sequence was one of several answers of one run.
-        wrapped: how missing capabilities were made up for; "" where nothing was missing.
+        wrapped: how missing capabilities were compensated for; "" where nothing was missing.
         started, finished: ISO 8601, UTC.
         status: "running" (or interrupted), "complete", or "partial" if sequences failed.
     """

@@ -84,7 +84,7 @@ def test_faults_after_opening(healthy: Path, plugins: Plugins) -> None:
     found = verify(sequences)
     assert len(found) == 3
     assert "cannot be decoded" in found[0]
-    assert "00003.png shows objects that nobody gave: 9" in found[1]
+    assert "00003.png shows unknown objects: 9" in found[1]
     assert "should show object 2" in found[2]
 
 

@@ -100,7 +100,7 @@ def run_ablation(
     settings: RunSettings | None = None,
     progress: Progress | None = None,
 ) -> list[Step]:
-    """Run every row over a dataset, or go on with that; what is measured stays.
+    """Run every row over a dataset, or resume; what is measured is kept.
 
     Args:
         sequences: the part of the dataset to run; all if empty.

@@ -61,7 +61,7 @@ def sweep(
     alone: bool = False,
     progress: Progress | None = None,
 ) -> list[Point]:
-    """Run `spec` with each of `values` of `option` over a dataset, or go on with that.
+    """Run `spec` with each of `values` of `option` over a dataset, or resume that.
 
     Args:
         values: as text; repeated ones count once.

@@ -193,7 +193,7 @@ def _target(run: Run, dataset: Dataset, sequences: Sequence[str], output: Path |
     done = [name for name in run.done() if name in wanted]
     if not done:
         _clear(output)
-        raise RunError(f"run {run.folder}: no sequence is done", "`vosbench run` goes on with it.")
+        raise RunError(f"run {run.folder}: no sequence is done", "`vosbench run` resumes it.")
     missing = [name for name in wanted if name not in done]
     return _Target(run.name, run.masks, output, select(asked, tuple(done), None), missing)
 
@@ -331,6 +331,4 @@ def _end(targets: Sequence[_Target]) -> None:
         if target.missing
     ]
     if partial:
-        raise RunError(
-            "; ".join(error.message for error in partial), "`vosbench run` goes on with it."
-        )
+        raise RunError("; ".join(error.message for error in partial), "`vosbench run` resumes it.")

@@ -192,7 +192,7 @@ def run(
                 if not no_evaluate:
                     outcome.evaluate(dataset, how.jobs or 1)
             except KeyboardInterrupt as error:
-                click.echo("interrupted; the same command goes on from here", err=True)
+                click.echo("interrupted; run the same command again to resume", err=True)
                 click.get_current_context().exit(interrupted_code(error))
             except VosbenchError as error:
                 outcome.error = error

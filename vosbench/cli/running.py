@@ -37,7 +37,7 @@ def interruptible() -> Iterator[None]:
     try:
         yield
     except KeyboardInterrupt as error:
-        click.echo("interrupted; the same command goes on from here", err=True)
+        click.echo("interrupted; run the same command again to resume", err=True)
         click.get_current_context().exit(interrupted_code(error))
 
 

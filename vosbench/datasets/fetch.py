@@ -101,7 +101,7 @@ def download(archive: Archive, folder: Path, progress: Progress) -> Path:
     else:
         raise DatasetError(
             f"the download of {archive.url} broke off",
-            "Run the same command again: it goes on where it stopped.",
+            "Run the same command again to resume.",
         )
     part = _Part(folder, name)
     if archive.sha256:

@@ -178,7 +178,7 @@ def _object_ids(
         strange = [name for name in folders if _canonical(name) not in known]
         if strange:
             raise DatasetError(
-                f"{folder} holds folders of objects that nobody gave: {some(strange)}",
+                f"{folder} holds folders of unknown objects: {some(strange)}",
                 f"Its objects are called {some(list(settled.values()))}.",
             )
         return {known[_canonical(name)]: name for name in folders}

@@ -149,7 +149,7 @@ def open_rle(path: Path, video: VideoSequence) -> RleMasks | None:
     objects = {obj for of_frame in codes.values() for obj in of_frame}
     if strange := sorted(objects - video.objects.keys()):
         raise DatasetError(
-            f"{path}: {video.name} has objects {strange} that nobody gave",
+            f"{path}: {video.name} has unknown objects {strange}",
             f"Its objects are {sorted(video.objects)}; give object_id.",
         )
     return RleMasks(path, codes)

@@ -57,7 +57,7 @@ def _problems(sequence: VideoSequence) -> Iterator[str]:
             yield f"{path} is {_text(size)}, but its frame is {_text(sizes[index])}"
         shown[index] = ids
         if unknown := sorted(shown[index] - set(sequence.objects)):
-            yield f"{path} shows objects that nobody gave: {', '.join(map(str, unknown))}"
+            yield f"{path} shows unknown objects: {', '.join(map(str, unknown))}"
     for obj, start in sequence.objects.items():
         if start in shown and obj not in shown[start]:
             yield f"{sequence.annotations[start]} should show object {obj}, but does not"

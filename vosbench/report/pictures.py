@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import base64
 import io
-import zlib
 from collections.abc import Collection, Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PillowImage
+from zlib_ng import zlib_ng
 
 from vosbench.types import Image, LabelMap
 
@@ -60,10 +60,10 @@ def pack_maps(maps: Sequence[LabelMap | None], size: tuple[int, int]) -> bytes:
     ]
     head = bytes(labels is not None for labels in maps)
     if not there:
-        return zlib.compress(head)
+        return zlib_ng.compress(head)
     rows: NDArray[np.uint8] = np.stack(there, axis=1).astype(np.uint8, copy=False)
     rows[1:] = rows[1:] ^ rows[:-1]
-    return zlib.compress(head + rows.tobytes(), 6)
+    return zlib_ng.compress(head + rows.tobytes(), 6)
 
 
 def address(data: bytes, kind: str) -> str:

@@ -105,7 +105,7 @@ class RunState:
         record.fingerprint = _fingerprint(dataset, record.sequences)
 
     def _check(self, dataset: Dataset, old: RunRecord) -> None:
-        """Refuse to go on with a run of other data or options."""
+        """Refuse to resume a run of other data or options."""
         known = {sequence.name for sequence in dataset.sequences}
         if not known.issuperset(old.sequences) or (
             _fingerprint(dataset, old.sequences) != old.fingerprint

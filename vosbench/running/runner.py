@@ -82,7 +82,7 @@ class RunSettings:
             `Capabilities.snapshots`. Give the value that takes longest in `options`. Each further
             value becomes a run directory of its own, as if run with that option, its times derived.
         fresh: discard what is there.
-        timeout: seconds that one call of the tracker may take without getting on.
+        timeout: seconds that one call of the tracker may take without progress.
         warmup: frames of its first sequence that each worker tracks before anything is timed.
         isolate: a fresh process for each sequence.
         retries: times that a sequence is tried again whose worker's machine was lost.
@@ -129,7 +129,7 @@ def run(
     sequences: Iterable[str] = (),
     progress: Progress | None = None,
 ) -> list[Run]:
-    """Run one tracker over a dataset, or go on with such a run; what is done stays.
+    """Run one tracker over a dataset, or resume such a run; what is done is kept.
 
     Args:
         dataset: whole; `sequences` names the part to run (all if empty).

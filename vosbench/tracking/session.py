@@ -62,7 +62,7 @@ class Session:
 
     Args:
         tracker: a plain object (`vosbench.types.Tracker`) or one with `tracker_*` hooks.
-        capabilities: what it declares; what it lacks is made up for.
+        capabilities: what it declares; the session compensates for what it lacks.
         observers: objects with `sequence_started` / `sequence_finished` hooks.
         threads: torch threads to restore before each sequence; None leaves torch its own choice.
 
@@ -129,7 +129,7 @@ class Session:
         return timings
 
     def wrapped(self, clip: Clip) -> str:
-        """How missing capabilities are made up for on this clip; "" where nothing is missing."""
+        """How missing capabilities are compensated for on this clip; "" if none is missing."""
         if len(self._groups(clip)) == 1:
             return ""
         if not self._capabilities.multi_object:

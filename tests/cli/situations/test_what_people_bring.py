@@ -93,7 +93,7 @@ def test_objects_that_nobody_gave_and_masks_that_are_missing_are_named(
     assert "1 frame (00003) of object 001 missing" in result.output
     shutil.copytree(tmp_path / "masks/sav_1/000", tmp_path / "masks/sav_1/002")
     result = vosbench("evaluate", "--masks", "masks", "--dataset", "sav_val")
-    assert "folders of objects that nobody gave: 002" in result.output
+    assert "folders of unknown objects: 002" in result.output
 
 
 @pytest.mark.parametrize("name", CODES)

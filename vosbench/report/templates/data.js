@@ -1,6 +1,15 @@
 // Sequences and pictures: out of the page itself, or fetched from `vosbench view`.
 
-const packedPages = [...document.querySelectorAll("script.sequence")];
+/** The text of a sequence that lies in the page, which may still be arriving. */
+async function packedPage(number) {
+  const find = () => document.querySelectorAll("script.sequence")[number];
+  // The last one there may not be whole yet.
+  if (document.readyState === "loading" && number && !find()?.nextElementSibling) {
+    await new Promise((done) => { document.addEventListener("DOMContentLoaded", done, { once: true }); });
+  }
+  return find().textContent;
+}
+
 const KEPT_PAGES = 6, KEPT_PICTURES = 40;
 
 /** `key` from `cache`, made by `load` if it is not there; the `limit` used last are kept. */
@@ -25,7 +34,7 @@ function sequencePage(number) {
   return recent(recentPages, number, KEPT_PAGES, async () => {
     const page = overview.remote
       ? await (await fetched(`sequence/${number}`)).json()
-      : JSON.parse(packedPages[number].textContent);
+      : JSON.parse(await packedPage(number));
     return { ...page, number, pictures: new Map() };
   });
 }

@@ -49,7 +49,7 @@ class Plan:
         snapshots: option -> values that are answered in one run, see `Context.snapshots`.
         jobs: workers at once.
         threads: torch threads of each.
-        timeout: seconds that one call of the tracker may take without getting on.
+        timeout: seconds that one call of the tracker may take without progress.
         warmup: frames that each worker tracks before anything is timed.
         isolate: a fresh process for each sequence.
         retries: times that a sequence is tried again whose worker's machine was lost.
