@@ -10,7 +10,7 @@ import grimp
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PLUGINS = ("vosbench_baselines", "vosbench_eosvos", "vosbench_learning")
+PLUGINS = ("vosbench_baselines", "vosbench_eosvos", "vosbench_learning", "vosbench_zoo")
 
 #: From the top: a room may import from those below it, and rooms of one line not from each other.
 LAYERS = (

@@ -111,6 +111,7 @@ def test_several_trackers_in_short(plugin):
 def test_all_leaves_out_what_lacks_a_device_or_an_option_but_not_what_lacks_its_weights(plugin):
     result = suite(
         "--all", "--json", "--plugin", plugin, "--disable", "baselines", "--disable", "eosvos",
+        "--disable", "zoo",
         "--case", "runs",
     )  # fmt: skip
     assert result.exit_code == PluginError.exit_code
