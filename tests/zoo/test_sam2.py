@@ -31,8 +31,9 @@ def build(spec, tmp_path):
 
 @pytest.mark.parametrize("case", conformance_cases(), ids=str)
 def test_conformance(spec, case):
-    outcome = check_tracker(spec, case, options={"weights": "random"})
-    assert outcome.status == "passed", outcome.reason
+    outcome = check_tracker(spec, case, options={"weights": "random"}, untrained=True)
+    apart = {"processes", "sighted"} & set(case.needs)
+    assert outcome.status == ("skipped" if apart else "passed"), outcome.reason
 
 
 def test_memory_does_not_grow_with_the_video(spec, build):
