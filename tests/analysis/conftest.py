@@ -60,6 +60,7 @@ def make_run(toys: Dataset, results: Path) -> MakeRun:
         values = {
             "tracker": tracker,
             "dataset": "toys",
+            "source": str(toys.root),
             "options": {},
             "changed": {},
             "seed": 0,

@@ -24,6 +24,7 @@ from vosbench.datasets.base import Dataset
 from vosbench.datasets.reading import write_labels
 from vosbench.errors import EvaluationError, RunError
 from vosbench.evaluation import evaluate
+from vosbench.evaluation.tables import stored_key
 from vosbench.store import Run
 
 MakeRun = Callable[..., Run]
@@ -122,7 +123,7 @@ def test_scores_are_stored_and_stale_ones_are_made_anew(
 
 
 def test_scores_that_cannot_be_made_anew_are_refused(make_run: MakeRun, results: Path) -> None:
-    make_run("exact")
+    make_run("exact", source="")
     result = command(results, "--dataset", "toys")
     assert result.exit_code == 6
     assert "run exact: it has no scores" in result.output
@@ -155,7 +156,8 @@ def test_incomplete_and_different_runs_are_refused_with_all_reasons(
     marks = {table.frame.index[row]: mark for (row, _), mark in table.marks.items()}
     assert marks == {"failing": "*", "short": "**"}
     assert any(note.startswith("* Not comparable: incomplete") for note in table.notes)
-    assert not (results / "toys" / "failing" / "scores").exists()
+    kept = stored_key(results / "toys" / "failing" / "scores")
+    assert kept is not None and kept.sequences == ("ant", "cat")
 
 
 def test_other_protocols_are_refused(make_run: MakeRun, results: Path, toys: Dataset) -> None:

@@ -24,12 +24,15 @@ def test_run_compare_show_pack(data_root: Path, tmp_path: Path) -> None:
     vosbench("run", "--tracker", "copy-first")
     vosbench("run", "--tracker", "copy-first", "--seed", "1")
     names = ["copy-first", "copy-first+seed=1"]
+    (seeds,) = json.loads(vosbench("compare", "--format", "json").stdout)[0]["rows"]
+    assert seeds[0] == "copy-first"
 
-    rows = json.loads(vosbench("compare", "--format", "json").stdout)[0]["rows"]
+    shown = vosbench("compare", "--format", "json", "--each-seed")
+    rows = json.loads(shown.stdout)[0]["rows"]
     assert [row[0] for row in rows] == names
     assert 0 < rows[0][1] < 1
     assert rows[0][1:-1] == rows[1][1:-1]
-    table = vosbench("compare", "--against", names[0], "--unit", "object")
+    table = vosbench("compare", "--against", names[0], "--unit", "object", "--each-seed")
     assert "+0.0" in table.stdout
     assert "Pairs: objects of each sequence together" in table.stdout
 

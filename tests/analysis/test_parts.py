@@ -47,7 +47,7 @@ def test_every_format_of_a_table_says_how_much_of_the_dataset_it_is_over(
         for more in ([], ["--per-sequence"], ["--against", "fake"]):
             shown = command("compare", *part, "--format", kind, *more).stdout
             assert shown.count(PART) >= 2 + bool(more), shown
-    assert rf"\caption{{toys, {PART}}}" in shown
+    assert rf"\caption{{toys, {PART}.}}" in shown
 
 
 def test_run_evaluate_and_scores_say_it(part: list[str], results: Path, toys: Dataset) -> None:
@@ -69,7 +69,7 @@ def test_the_report_says_it(part: list[str], tmp_path: Path) -> None:
 def test_a_whole_dataset_is_not_labelled(make_run: MakeRun, results: Path, toys: Dataset) -> None:
     make_run("exact", whole=3)
     shown = command("compare", "--results", results, "--dataset", toys.root, "--per-sequence")
-    assert "sequences" not in shown.stdout
+    assert " of 3 sequences" not in shown.stdout
     assert "Part" not in shown.stdout
 
 
@@ -108,7 +108,7 @@ def test_common_compares_on_what_all_have(make_run: MakeRun, results: Path, toys
     shown = command(*asked, "--format", "json").stdout
     (table,) = json.loads(shown)
     assert table["title"] == "toys, 1 of 3 sequences"
-    assert [row[0] for row in table["rows"]] == ["failed", "part", "whole"]
+    assert [row[0] for row in table["rows"]] == ["part", "failed", "whole"]
     runs = scoring.select_runs(results, "toys")
     scored = scoring.score_common(runs, lambda: toys)
     assert {one.sequences for one in scored} == {("bee",)}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,7 @@ from vosbench.store import Run, find_runs
 if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset
     from vosbench.evaluation import Evaluation
+    from vosbench.evaluation.key import ScoreKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,40 +111,63 @@ def select_runs(
     return kept
 
 
-def score_run(run: Run, open_data: Callable[[], Dataset]) -> ScoredRun:
-    """The run with its scores, scored anew where that was not done or is out of date.
+def key_of(run: Run, metrics: Mapping[str, str] | None = None) -> ScoreKey:
+    """What a run's own scores belong to, as it is now: all that it has done under its protocol.
+
+    Args:
+        metrics: measures besides the protocol's own -> digest of the code that they come from.
+    """
+    from vosbench.evaluation.key import ScoreKey, evaluator_digest, masks_digest
+
+    done = tuple(run.done())
+    return ScoreKey(
+        sequences=done,
+        protocol=run.record.protocol,
+        fingerprint=run.record.fingerprint,
+        evaluator=evaluator_digest(),
+        masks=masks_digest(run.masks, done),
+        metrics=tuple(sorted((metrics or {}).items())),
+    )
+
+
+def score_run(run: Run, open_data: Callable[[], Dataset], jobs: int = 1) -> ScoredRun:
+    """The run with its scores, scored anew where that was not done or where the stored ones are of
+    other masks, data or sequences, or by another protocol or evaluator. Of an incomplete run the
+    sequences that are done are scored.
 
     Args:
         open_data: called if the run must be scored; opens the dataset that the run is over.
+        jobs: processes that score at once.
 
     Raises:
         EvaluationError: it must be scored and cannot be: the dataset is not here or is not the
             one that the run was made on, or its masks cannot be scored.
-
-    Of an incomplete run only the sequences that are done are scored, and nothing is stored.
     """
     from vosbench.datasets.registry import select
     from vosbench.evaluation import Evaluation, evaluate
+    from vosbench.evaluation.tables import stored_key
 
-    if _fresh(run):
-        return ScoredRun(run, Evaluation.read(run.scores))
-    name, done = run.name, tuple(run.done())
+    key, stored = key_of(run), stored_key(run.scores)
+    stale = stored.difference(key) if stored else "it has no scores that say what they are of"
+    if not stale:
+        with contextlib.suppress(EvaluationError):  # a broken table: scored anew
+            return ScoredRun(run, Evaluation.read(run.scores))
     try:
         dataset = select(open_data(), tuple(run.record.sequences), None)
     except DatasetError as error:
-        stored = (run.scores / "scores.json").is_file()
-        state = "its masks are newer than its scores" if stored else "it has no scores"
+        state = stale if (run.scores / "scores.json").is_file() else "it has no scores"
         raise EvaluationError(
-            f"run {name}: {state}, and the dataset cannot be opened: {error.message}",
+            f"run {run.name}: {state}, and the dataset cannot be opened: {error.message}",
             f"Where the dataset is: `vosbench evaluate --tracker {run.record.tracker} "
             f"--dataset {run.record.dataset}`.",
         ) from None
-    if not dataset.annotated or not done:
+    if not dataset.annotated or not key.sequences:
         return ScoredRun(run, None)
     _require_same_data(run, dataset)
-    if not run.complete:
-        return ScoredRun(run, evaluate(select(dataset, done, None), run.masks, run.record.protocol))
-    evaluation = evaluate(dataset, run.masks, run.record.protocol)
+    part = select(dataset, key.sequences, None)
+    missing = [name for name in run.record.sequences if name not in key.sequences]
+    evaluation = evaluate(part, run.masks, run.record.protocol, jobs)
+    evaluation = replace(evaluation, key=key, missing=missing)
     evaluation.write(run.scores)
     return ScoredRun(run, evaluation)
 
@@ -201,13 +226,3 @@ def score_common(runs: Sequence[Run], open_data: Callable[[], Dataset]) -> list[
     for run in runs:
         _require_same_data(run, data)
     return [score_part(run, part) for run in runs]
-
-
-def _fresh(run: Run) -> bool:
-    """Whether the stored scores are younger than every mask and record that they rest on."""
-    scores = run.scores / "scores.json"
-    if not scores.is_file():
-        return False
-    written = scores.stat().st_mtime_ns
-    inputs = (*run.masks.glob("*/*.png"), *(run.folder / "sequences").glob("*.json"))
-    return all(path.stat().st_mtime_ns <= written for path in inputs)

@@ -30,6 +30,7 @@ from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
 if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset
     from vosbench.evaluation import Evaluation, Progress
+    from vosbench.evaluation.key import ScoreKey
     from vosbench.export import Table
     from vosbench.metrics import Column, MetricSpec, SequenceMetricSpec
     from vosbench.store import Run
@@ -43,6 +44,7 @@ class _Target:
         title: what they are called in tables.
         masks: folder of masks.
         output: folder for the scores, or None.
+        key: what the scores belong to, if they are a run's own.
         dataset: the sequences to score.
         missing: sequences that were asked for and cannot be scored.
     """
@@ -52,6 +54,7 @@ class _Target:
     output: Path | None
     dataset: Dataset
     missing: list[str]
+    key: ScoreKey | None = None
     evaluation: Evaluation | None = None
     error: EvaluationError | None = None
 
@@ -159,7 +162,9 @@ def evaluate(
             found = select_runs(results, stored_name(dataset or ""), (tracker,))
         if output is not None and len(found) > 1:
             raise UsageError("--output is for one run", "Without it scores go into each run.")
-        targets = [_target(run, open_for(run), sequences, output) for run in found]
+        targets = [
+            _target(run, open_for(run), sequences, protocol, measures, output) for run in found
+        ]
     groups: dict[Any, list[_Target]] = {}
     for target in targets:
         names = tuple(video.name for video in target.dataset.sequences)
@@ -177,14 +182,21 @@ def evaluate(
     _end(targets)
 
 
-def _target(run: Run, dataset: Dataset, sequences: Sequence[str], output: Path | None) -> _Target:
-    """The sequences of a run that are done, of those that it was asked for."""
+def _target(
+    run: Run,
+    dataset: Dataset,
+    sequences: Sequence[str],
+    protocol: str | None,
+    metrics: Sequence[MetricSpec | SequenceMetricSpec],
+    output: Path | None,
+) -> _Target:
+    """The sequences of a run that are done, of those that it was asked for. Scores of a part of
+    these, or under another protocol, are not the run's own and stay out of its folder."""
+    from vosbench.analysis.scored import key_of
     from vosbench.datasets.registry import select
 
     asked = select(dataset, tuple(run.record.sequences), None)
-    output = output or run.scores
     if asked.fingerprint() != run.record.fingerprint:
-        _clear(output)
         raise EvaluationError(
             f"run {run.folder} was made on other data than {dataset.root} holds now",
             "Run it again with --fresh, or point --data-root to the data that it was made on.",
@@ -192,10 +204,20 @@ def _target(run: Run, dataset: Dataset, sequences: Sequence[str], output: Path |
     wanted = [video.name for video in select(asked, tuple(sequences), None).sequences]
     done = [name for name in run.done() if name in wanted]
     if not done:
-        _clear(output)
         raise RunError(f"run {run.folder}: no sequence is done", "`vosbench run` resumes it.")
     missing = [name for name in wanted if name not in done]
-    return _Target(run.name, run.masks, output, select(asked, tuple(done), None), missing)
+    part = select(asked, tuple(done), None)
+    if done != run.done() or protocol not in (None, run.record.protocol):
+        if output is None:
+            click.echo(
+                f"{run.name}: not stored, for these are not the run's own scores (its protocol is "
+                f"{run.record.protocol}, it has done {len(run.done())} sequences); --output DIR "
+                "keeps them",
+                err=True,
+            )
+        return _Target(run.name, run.masks, output, part, missing)
+    key = key_of(run, dict.fromkeys((metric.name for metric in metrics), ""))
+    return _Target(run.name, run.masks, output or run.scores, part, missing, key)
 
 
 def _score(
@@ -216,7 +238,7 @@ def _score(
         if isinstance(outcome, EvaluationError):
             target.error = outcome
             continue
-        target.evaluation = replace(outcome, missing=target.missing)
+        target.evaluation = replace(outcome, missing=target.missing, key=target.key)
         if target.output is not None:
             target.evaluation.write(target.output)
 

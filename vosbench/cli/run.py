@@ -221,21 +221,17 @@ class _Outcome:
 
     def evaluate(self, dataset: Dataset, jobs: int) -> None:
         """Score all that the run has done, by this command or by earlier ones."""
-        from vosbench.datasets.registry import select
-        from vosbench.evaluation import evaluate
+        from vosbench.analysis.scored import score_run
 
         if self.run is None:
             return
-        done = tuple(self.run.done())
         if not dataset.annotated:
             self.note = (
                 "no annotations here: `vosbench pack` prepares the submission"
                 if dataset.withheld
                 else "no masks besides the first ones: nothing to score"
             )
-        elif done:
-            evaluation = evaluate(select(dataset, done), self.run.masks, jobs=jobs)
-            evaluation.write(self.run.scores)
+        elif evaluation := score_run(self.run, lambda: dataset, jobs).evaluation:
             self.scores = evaluation.global_scores
 
     @property

@@ -16,6 +16,7 @@ from vosbench.datasets.base import Dataset, label_of, part_of
 from vosbench.durable import written_whole
 from vosbench.errors import EvaluationError
 from vosbench.evaluation.intervals import score_intervals
+from vosbench.evaluation.key import ScoreKey
 from vosbench.evaluation.score import AnySpec, SequenceScores
 from vosbench.metrics import Column, SequenceMetricSpec
 from vosbench.metrics.protocols import Protocol, Row
@@ -54,6 +55,7 @@ class Evaluation:
         warnings: what looks wrong with the predictions.
         missing: sequences that were asked for and are not scored.
         whole: number of sequences of the whole dataset; 0 if unknown.
+        key: what these scores belong to, if they are a run's own.
     """
 
     protocol: str
@@ -69,6 +71,7 @@ class Evaluation:
     warnings: list[str] = field(default_factory=list)
     missing: list[str] = field(default_factory=list)
     whole: int = 0
+    key: ScoreKey | None = None
 
     @classmethod
     def from_scores(
@@ -169,6 +172,7 @@ class Evaluation:
             "sequences": list(self.scored),
             "missing": self.missing,
             "whole": self.whole,
+            "key": asdict(self.key) if self.key else None,
             "warnings": self.warnings,
             "global": _plain(self.global_scores),
             "intervals": {name: list(bounds) for name, bounds in self.intervals.items()},
@@ -243,6 +247,7 @@ class Evaluation:
                 warnings=list(document["warnings"]),
                 missing=list(document["missing"]),
                 whole=int(document.get("whole", 0)),
+                key=_key(document.get("key")),
             )
         except FileNotFoundError:
             raise EvaluationError(
@@ -253,6 +258,25 @@ class Evaluation:
             raise EvaluationError(
                 f"{path} cannot be read: {error}", "`vosbench evaluate` writes it anew."
             ) from None
+
+
+def stored_key(folder: Path) -> ScoreKey | None:
+    """What the scores in `folder` belong to; None if there are none, or they do not say."""
+    try:
+        document = json.loads((folder / _SCORES).read_text(encoding="utf-8"))
+        return _key(document.get("key")) if document["format"] == FORMAT else None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return None
+
+
+def _key(values: dict[str, Any] | None) -> ScoreKey | None:
+    if values is None:
+        return None
+    lists = {
+        "sequences": tuple(map(str, values["sequences"])),
+        "metrics": tuple((str(name), str(digest)) for name, digest in values["metrics"]),
+    }
+    return ScoreKey(**{**values, **lists})
 
 
 def clear(folder: Path) -> None:
