@@ -159,3 +159,12 @@ def test_names_are_completed(vosbench, monkeypatch):
         main, prog_name="vosbench", env={"_VOSBENCH_COMPLETE": "bash_complete"}
     )
     assert "copy-first" in result.stdout
+
+
+def test_an_environment_may_be_given_as_its_folder(vosbench, tmp_path):
+    python = tmp_path / "there" / "bin" / "python"
+    python.parent.mkdir(parents=True)
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    python.chmod(0o755)
+    result = vosbench("--tracker", "fake", "--limit", "1", "--python", str(tmp_path / "there"))
+    assert result.exit_code == 0, result.output

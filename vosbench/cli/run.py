@@ -33,6 +33,14 @@ if TYPE_CHECKING:
     from vosbench.store import Run
 
 
+def _interpreter(_ctx: click.Context, _option: click.Parameter, path: str) -> str:
+    """The Python of a virtual environment that is given as its folder; another path as it is."""
+    for inside in ("bin/python", "Scripts/python.exe"):
+        if path and (python := Path(path, inside)).is_file():
+            return str(python)
+    return path
+
+
 @click.command()
 @click.option(
     "--tracker",
@@ -117,7 +125,8 @@ if TYPE_CHECKING:
     "--python",
     default="",
     metavar="PATH",
-    help="Python of another environment in which the tracker is installed.",
+    callback=_interpreter,
+    help="Python, or folder, of another environment in which the tracker is installed.",
 )
 @click.option(
     "--executor",
