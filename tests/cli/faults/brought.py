@@ -1,5 +1,4 @@
-"""Rows of docs/faults.md about files that people bring: what is wrong, the command, its exit code,
-what the user sees, a hint, and what makes it so. `test_faults` runs them."""
+"""Files that people bring: in other layouts, numbered, coded or damaged otherwise."""
 
 from __future__ import annotations
 
@@ -13,11 +12,11 @@ from PIL import Image
 
 from vosbench.datasets.reading import read_labels, write_labels
 
-Row = tuple[str, str, int, str, str, Callable[[], object]]
+from .fault import RUN, Fault
 
 FRAMES = Path("data/JPEGImages/480p/discs")
 GIVEN = Path("data/Annotations/480p/discs")
-MASKS = Path("results/data/copy-first/masks")
+MASKS = RUN / "masks"
 SOFT = cv2.GaussianBlur(
     cv2.rectangle(np.zeros((48, 64), np.uint8), (20, 10), (40, 30), 255, -1), (0, 0), 2
 )
@@ -88,8 +87,8 @@ def overlapping() -> None:
                 write_labels(Path(f"masks/{name}/{obj:03d}/{path.name}"), shown)
 
 
-ROWS: tuple[Row, ...] = (
-    (
+FAULTS = (
+    Fault(
         "masks counted from 1, frames from 0",
         "evaluate --masks masks --dataset data",
         6,
@@ -98,7 +97,7 @@ ROWS: tuple[Row, ...] = (
         "`vosbench import --by-order` takes predictions in order",
         counted_from_one,
     ),
-    (
+    Fault(
         "annotations in grey levels: smoothed, or probabilities",
         "datasets verify data",
         3,
@@ -107,7 +106,7 @@ ROWS: tuple[Row, ...] = (
         "ids",
         saved(GIVEN / "00000.png", SOFT),
     ),
-    (
+    Fault(
         "probabilities as predictions",
         "import masks --name theirs --dataset data",
         6,
@@ -115,7 +114,7 @@ ROWS: tuple[Row, ...] = (
         "grey levels, no ids: --threshold 0.5 cuts them at one half",
         lambda: (brought(), saved("masks/discs/00002.png", SOFT)()),
     ),
-    (
+    Fault(
         "a frame that is shown turned",
         "datasets verify data",
         3,
@@ -124,7 +123,7 @@ ROWS: tuple[Row, ...] = (
         "",
         turned,
     ),
-    (
+    Fault(
         "a JPEG with a hole in its middle",
         "datasets verify data",
         3,
@@ -133,7 +132,7 @@ ROWS: tuple[Row, ...] = (
         "",
         with_a_hole,
     ),
-    (
+    Fault(
         "a JPEG that is called .png",
         "evaluate --masks masks --dataset data",
         6,
@@ -141,7 +140,7 @@ ROWS: tuple[Row, ...] = (
         "",
         lambda: (brought(), saved("masks/discs/00002.png", SOFT, format="JPEG")()),
     ),
-    (
+    Fault(
         "two folders that may hold the sequences",
         "run --tracker copy-first --dataset two",
         3,
@@ -149,7 +148,7 @@ ROWS: tuple[Row, ...] = (
         "Make each a dataset of its own, or call the one that is meant 480p.",
         two_splits,
     ),
-    (
+    Fault(
         "several lists of sequences",
         "evaluate --masks masks --dataset data",
         0,
@@ -157,7 +156,7 @@ ROWS: tuple[Row, ...] = (
         "--list data/ImageSets/val.txt takes those of one",
         lambda: (brought(), lists(train="discs", val="more")()),
     ),
-    (
+    Fault(
         "a list that names nothing",
         "run --tracker copy-first --dataset data",
         3,
@@ -165,7 +164,7 @@ ROWS: tuple[Row, ...] = (
         "Fill it, or remove it.",
         lists(val="\n"),
     ),
-    (
+    Fault(
         "only the first mask of each video",
         "evaluate --masks results/data/copy-first/masks --dataset mine",
         6,
@@ -173,7 +172,7 @@ ROWS: tuple[Row, ...] = (
         "",
         first_masks_only,
     ),
-    (
+    Fault(
         "a video that cannot be decoded",
         "datasets verify data",
         3,
@@ -181,7 +180,7 @@ ROWS: tuple[Row, ...] = (
         "",
         film,
     ),
-    (
+    Fault(
         "255 beside other values",
         "datasets verify data",
         0,
@@ -191,7 +190,7 @@ ROWS: tuple[Row, ...] = (
             GIVEN / "00000.png", np.where(read_labels(GIVEN / "00000.png") == 0, 255, 1)
         ),
     ),
-    (
+    Fault(
         "a zip file of masks",
         "evaluate --masks masks.zip --dataset data",
         6,
@@ -199,7 +198,7 @@ ROWS: tuple[Row, ...] = (
         "Unpack an archive first, and give the folder that holds the sequences.",
         lambda: Path("masks.zip").write_bytes(b"PK"),
     ),
-    (
+    Fault(
         "codes that do not fill their frame",
         "evaluate --masks theirs.json --dataset data --sequence discs",
         6,
@@ -211,7 +210,7 @@ ROWS: tuple[Row, ...] = (
             + "]}]"
         ),
     ),
-    (
+    Fault(
         "objects that overlap, in a layout that cannot hold them",
         "pack --masks masks --dataset data --layout davis --output submission.zip",
         6,
@@ -219,7 +218,7 @@ ROWS: tuple[Row, ...] = (
         "Nothing was written.",
         overlapping,
     ),
-    (
+    Fault(
         "a name that an import would overwrite",
         "import masks --name copy-first --dataset data",
         5,
@@ -227,7 +226,7 @@ ROWS: tuple[Row, ...] = (
         "--fresh replaces it; --name names it.",
         brought,
     ),
-    (
+    Fault(
         "an archive of another size than public records say",
         "datasets verify DAVIS-2017-trainval-480p.zip",
         3,

@@ -1,0 +1,98 @@
+"""Plugins that cannot be loaded, and trackers that fail."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from .fault import Fault
+
+PLUGIN = """
+from vosbench import Prediction, TrackerSpec, hookimpl
+
+class Mine:
+    def __init__(self, ctx): {build}
+    def init(self, frame, targets, ctx): pass
+    def track(self, frame, targets, ctx): {track}
+
+@hookimpl
+def vosbench_register_trackers(register):
+    register(TrackerSpec(name="{name}", factory=Mine, summary="mine"))
+"""
+
+
+def plugin(
+    name: str = "mine", build: str = "pass", track: str = "return None"
+) -> Callable[[], int]:
+    text = PLUGIN.format(name=name, build=build, track=track)
+    return lambda: Path("mine.py").write_text(text)
+
+
+FAULTS = (
+    Fault(
+        "a plugin file that is not there",
+        "run --tracker mine --dataset data --plugin mine.py",
+        4,
+        "error: plugin mine.py cannot be loaded: the file does not exist",
+    ),
+    Fault(
+        "a plugin file with a syntax error",
+        "run --tracker mine --dataset data --plugin mine.py",
+        4,
+        "error: plugin mine.py cannot be loaded: SyntaxError: invalid syntax (mine.py, line 1)",
+        "`vosbench plugins --verbose --plugin mine.py` shows the traceback.",
+        lambda: Path("mine.py").write_text("def f(:\n"),
+    ),
+    Fault(
+        "a plugin file that raises when imported",
+        "run --tracker mine --dataset data --plugin mine.py",
+        4,
+        "error: plugin mine.py cannot be loaded: ValueError: no licence",
+        "`vosbench plugins --verbose --plugin mine.py` shows the traceback.",
+        lambda: Path("mine.py").write_text("raise ValueError('no licence')"),
+    ),
+    Fault(
+        "a plugin that takes a name twice",
+        "run --tracker mine --dataset data --plugin mine.py",
+        4,
+        "error: plugin mine.py cannot be loaded: tracker 'copy-first' is registered twice",
+        prepare=plugin(name="copy-first"),
+    ),
+    Fault(
+        "a plugin disabled that is not there",
+        "run --tracker flow --dataset data --disable baseline",
+        2,
+        "error: --disable baseline: there is no such plugin",
+    ),
+    Fault(
+        "a tracker that cannot be built",
+        "run --tracker mine --dataset data --plugin mine.py",
+        4,
+        "tracker mine cannot be loaded: OSError: no weights",
+        prepare=plugin(build="raise OSError('no weights')"),
+    ),
+    Fault(
+        "a tracker that raises",
+        "run --tracker mine --dataset data --plugin mine.py --sequence discs",
+        5,
+        "discs: track, frame 00001: ZeroDivisionError: division by zero",
+        "Tracebacks are in results/data/mine/sequences; the same command tries them again.",
+        prepare=plugin(track="return 1 / 0"),
+    ),
+    Fault(
+        "a tracker that answers with nothing",
+        "run --tracker mine --dataset data --plugin mine.py --sequence discs",
+        5,
+        "discs: track, frame 00001: track returned NoneType, not a Prediction",
+        "Tracebacks are in results/data/mine/sequences; the same command tries them again.",
+        prepare=plugin(),
+    ),
+    Fault(
+        "a tracker that ends its process",
+        "test-tracker mine --plugin mine.py --case runs",
+        4,
+        "the process ended with exit code 3",
+        "error: mine fails 1 of 1 cases: runs",
+        prepare=plugin(track="__import__('os')._exit(3)"),
+    ),
+)

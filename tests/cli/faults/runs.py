@@ -1,0 +1,58 @@
+"""Runs that cannot be written or read, or that were made on other data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from .fault import GREY, MASK, RUN, Fault, picture
+
+FAULTS = (
+    Fault(
+        "results that cannot be written",
+        "run --tracker flow --dataset data --results locked",
+        5,
+        "locked/data/flow cannot be written: Not a directory",
+        "Choose another folder by --results.",
+        lambda: (Path("locked").mkdir(), Path("locked/data").write_text("")),
+    ),
+    Fault(
+        "a run.json that is broken",
+        "run --tracker copy-first --dataset data",
+        5,
+        "results/data/copy-first/run.json cannot be read: ",
+        "--fresh discards the run and starts again.",
+        lambda: (RUN / "run.json").write_text("{"),
+    ),
+    Fault(
+        "the same, when comparing",
+        "compare --dataset data",
+        5,
+        "left out: results/data/copy-first/run.json cannot be read: ",
+        "there is no run over data in results",
+        lambda: (RUN / "run.json").write_text("{"),
+    ),
+    Fault(
+        "scores that are broken",
+        "compare --dataset data",
+        6,
+        "results/data/copy-first/scores/scores.json cannot be read: ",
+        "`vosbench evaluate` writes it anew.",
+        lambda: (RUN / "scores/scores.json").write_text("x"),
+    ),
+    Fault(
+        "data that changed since the run",
+        "run --tracker copy-first --dataset data",
+        5,
+        "results/data/copy-first holds another run: the dataset's files have changed since",
+        "--fresh discards it; --results keeps this one elsewhere.",
+        picture(MASK, GREY + 1),
+    ),
+    Fault(
+        "the same, when scoring",
+        "evaluate results/data/copy-first --dataset data",
+        6,
+        "error: run results/data/copy-first was made on other data than data holds now",
+        "Run it again with --fresh, or point --data-root to the data that it was made on.",
+        picture(MASK, GREY + 1),
+    ),
+)
