@@ -22,6 +22,7 @@ import pluggy
 
 from vosbench.errors import PluginError
 from vosbench.hookspecs import PROJECT, RegistrationHooks
+from vosbench.provenance import source_digest
 
 if TYPE_CHECKING:
     import click
@@ -59,6 +60,7 @@ class PluginInfo:
     Attributes:
         name: entry point name or file stem.
         source: where it comes from: distribution name, or file path.
+        module: that it is imported as.
         version: of the distribution; for a file the start of its SHA-256.
         provides: kind ("trackers", "datasets", ...) -> names that it registered.
         problem: traceback text if it is broken, "disabled" if the user switched it off, else "".
@@ -67,6 +69,7 @@ class PluginInfo:
 
     name: str
     source: str
+    module: str
     version: str = ""
     provides: dict[str, list[str]] = field(default_factory=dict)
     problem: str = ""
@@ -109,18 +112,22 @@ class Plugins:
         self.files = tuple(Path(path).resolve() for path in files)
         self.disabled = tuple(disabled)
         for module in BUILT_INS:
-            self._add(PluginInfo(module, PROJECT), lambda m=module: importlib.import_module(m))  # type: ignore[misc]
+            info = PluginInfo(module, PROJECT, module)
+            self._add(info, lambda m=module: importlib.import_module(m))  # type: ignore[misc]
         if entry_points:
             for entry in sorted(
                 importlib.metadata.entry_points(group=PROJECT), key=lambda e: e.name
             ):
                 dist = entry.dist
                 info = PluginInfo(
-                    entry.name, dist.name if dist else "?", dist.version if dist else ""
+                    entry.name,
+                    dist.name if dist else "?",
+                    entry.module,
+                    dist.version if dist else "",
                 )
                 self._add(info, entry.load)
         for path in self.files:
-            info = PluginInfo(path.stem, str(path), _file_version(path))
+            info = PluginInfo(path.stem, str(path), _private_name(path), _file_version(path))
             self._add(info, lambda p=path: load_file(p))  # type: ignore[misc]
         PROTOCOLS_OF_PLUGINS.clear()
         PROTOCOLS_OF_PLUGINS.update(self.protocols)
@@ -132,6 +139,10 @@ class Plugins:
     def provider(self, kind: str, name: str) -> PluginInfo:
         """The plugin that registered `name` among the `kind` ("trackers", ...)."""
         return next(info for info in self.infos if name in info.provides.get(kind, ()))
+
+    def digest(self, spec: TrackerSpec) -> str:
+        """SHA-256 of the source that `spec` is made of, see `vosbench.provenance`."""
+        return source_digest(self.provider("trackers", spec.name).module, spec.factory)
 
     def observers(self) -> list[Any]:
         """Plugins with session hooks of their own: they watch every sequence."""
@@ -216,7 +227,7 @@ def load_file(path: Path) -> ModuleType:
     path = path.resolve()
     if not path.is_file():
         raise PluginError("the file does not exist")
-    name = f"vosbench_plugin_{path.stem}"
+    name = _private_name(path)
     spec = importlib.util.spec_from_file_location(name, path)
     if spec is None or spec.loader is None:
         raise PluginError("it is not a Python file: the name must end in .py")
@@ -228,6 +239,10 @@ def load_file(path: Path) -> ModuleType:
         del sys.modules[name]
         raise
     return module
+
+
+def _private_name(path: Path) -> str:
+    return f"vosbench_plugin_{path.stem}"
 
 
 def _file_version(path: Path) -> str:

@@ -106,6 +106,7 @@ class TrackerSpec:
         options: the options it understands, with defaults.
         capabilities: what it can do by itself.
         settings: values of options fixed by this variant, shown as its defaults.
+        code: SHA-256 of the source that it is made of; the harness fills it in.
     """
 
     name: str
@@ -114,6 +115,7 @@ class TrackerSpec:
     options: tuple[Option, ...] = ()
     capabilities: Capabilities = field(default_factory=Capabilities)
     settings: Mapping[str, OptionValue] = field(default_factory=dict)
+    code: str = ""
 
     def resolve_options(self, given: Mapping[str, str]) -> dict[str, OptionValue]:
         """All options with their values: declared defaults, then `settings`, then `given`.

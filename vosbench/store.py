@@ -148,7 +148,12 @@ class RunRecord:
             speed is stated, not measured.
         source: folder of a dataset that was given by its path, "" if by its name.
         versions: package or plugin -> version; plugin is the plugin that registers the tracker.
-        files: file that the result depends on -> SHA-256.
+        files: file that the result depends on -> SHA-256; the end of its path names it, longer
+            where two have one name.
+        code: SHA-256 of the source of the tracker's plugin, see `vosbench.provenance`; "" in
+            records of earlier versions.
+        commit: of the harness's checkout when the run was last worked on, with "-dirty" where files
+            differed from it; "" if it was none.
         hardware: cpu, cores, threads, memory_bytes, accelerator, system; of a cluster's node that
             was ready last, and nodes: the same of each by name.
         python: interpreter that the tracker lives in; "" for our own.
@@ -176,6 +181,8 @@ class RunRecord:
     plugin: str = ""
     versions: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    code: str = ""
+    commit: str = ""
     hardware: dict[str, Any] = field(default_factory=dict)
     nodes: dict[str, dict[str, Any]] = field(default_factory=dict)
     python: str = ""

@@ -55,6 +55,8 @@ def details(scored: ScoredRun) -> Details:
         ("started", record.started),
         ("finished", record.finished),
         ("data", record.fingerprint[:12]),
+        ("plugin's code", record.code[:12]),
+        ("vosbench's commit", record.commit),
     ]
     groups = {
         "Run": [fact for fact in run_facts if fact[1]],

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from vosbench.datasets.base import Dataset
 from vosbench.errors import RunError
+from vosbench.provenance import harness_commit
 from vosbench.running.executors import Job
 from vosbench.running.load import Load
 from vosbench.specs import OptionValue, TrackerSpec
@@ -82,6 +83,7 @@ class RunState:
             fingerprint="",
             protocol=dataset.protocol,
             sequences=[],
+            code=spec.code,
             whole=dataset.size,
             source=dataset.source,
             python=python,
@@ -100,6 +102,7 @@ class RunState:
                 self._check(dataset, old.record)
                 names |= set(old.record.sequences)
                 old.record.python = record.python
+                old.record.code = old.record.code or record.code
                 run.record = record = old.record
         record.sequences = [s.name for s in dataset.sequences if s.name in names]
         record.fingerprint = _fingerprint(dataset, record.sequences)
@@ -117,6 +120,12 @@ class RunState:
                 way = f"; `vosbench evaluate --protocol {now}` scores it by that"
                 more = way if key == "protocol" else ""
                 self.refuse(f"it was made with {key} {before!r}, this is {now!r}{more}")
+        self.agree_on_code(old.code, self.run.record.code)
+
+    def agree_on_code(self, before: str, now: str) -> None:
+        """Refuse if the plugin's source is another one; "" is unknown."""
+        if before and now and before != now:
+            self.refuse(f"the plugin's code has changed since: was {before[:12]}, is {now[:12]}")
 
     def discard(self) -> None:
         """Remove what was there if that was asked for. Waits until the tracker is loaded, so that
@@ -189,7 +198,9 @@ class RunRecorder:
     def ready(self, info: Mapping[str, Any]) -> None:
         from vosbench import __version__
 
+        commit = harness_commit()
         for state in self._states.values():
+            state.agree_on_code(state.run.record.code, info["code"])
             state.discard()
             record = state.run.record
             if state.done and kind_of(record.device) != kind_of(info["device"]):
@@ -200,6 +211,8 @@ class RunRecorder:
             state.agree("versions", plugin)
             state.agree("files", info["files"])
             record.versions |= {**info["versions"], "vosbench": __version__}
+            record.code = info["code"]
+            record.commit = commit
             record.hardware = info["hardware"]
             if node := info.get("node"):
                 record.nodes[node] = info["hardware"]

@@ -36,7 +36,8 @@ def find_tracker(plugins: Plugins, name: str, python: str = "") -> TrackerSpec:
         UsageError: `python` is no usable interpreter.
     """
     if not python:
-        return plugins.tracker(name)
+        spec = plugins.tracker(name)
+        return replace(spec, code=plugins.digest(spec))
     import tempfile
 
     with tempfile.TemporaryDirectory() as folder:
@@ -147,6 +148,8 @@ def run(
     spec = (
         tracker if isinstance(tracker, TrackerSpec) else find_tracker(plugins, tracker, how.python)
     )
+    if not spec.code and not how.python:
+        spec = replace(spec, code=plugins.digest(plugins.tracker(spec.name)))
     _check_device(spec, how.device)
     backend = _make_executor(plugins, how.executor)
     values = spec.resolve_options(how.options)

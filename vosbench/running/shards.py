@@ -97,6 +97,12 @@ def _require_same(one: Run, other: Run) -> None:
             f"{one.folder} and {other.folder} are parts of different runs: one is of {devices[0]}, "
             f"the other of {devices[1]}"
         )
+    codes = one.record.code, other.record.code
+    if all(codes) and codes[0] != codes[1]:
+        raise RunError(
+            f"{one.folder} and {other.folder} are parts of different runs: "
+            f"the plugin's code is {codes[0][:12]} and {codes[1][:12]}"
+        )
     for kind in ("versions", "files"):
         ours, theirs = getattr(one.record, kind), getattr(other.record, kind)
         names = [one.record.plugin] if kind == "versions" else set(ours) & set(theirs)

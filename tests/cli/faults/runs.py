@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from .fault import GREY, MASK, RUN, Fault, picture
+
+
+def made_by_other_code() -> None:
+    path = RUN / "run.json"
+    record = json.loads(path.read_text())
+    path.write_text(json.dumps(record | {"code": "1a2b" + record["code"][4:]}))
+
 
 FAULTS = (
     Fault(
@@ -47,7 +55,15 @@ FAULTS = (
         picture(MASK, GREY + 1),
     ),
     Fault(
-        "the same, when scoring",
+        "a plugin whose code changed since the run",
+        "run --tracker copy-first --dataset data",
+        5,
+        "results/data/copy-first holds another run: the plugin's code has changed since: was 1a2b",
+        "--fresh discards it; --results keeps this one elsewhere.",
+        made_by_other_code,
+    ),
+    Fault(
+        "other data, when scoring",
         "evaluate results/data/copy-first --dataset data",
         6,
         "error: run results/data/copy-first was made on other data than data holds now",

@@ -71,7 +71,14 @@ _STAGES = ("init", "track", "update", "close")
 
 
 #: What an answer holds, and of which kind.
-_READY = {"device": str, "plugin": str, "versions": dict, "hardware": dict, "files": dict}
+_READY = {
+    "device": str,
+    "plugin": str,
+    "versions": dict,
+    "hardware": dict,
+    "files": dict,
+    "code": str,
+}
 _DONE = {
     "frames": int,
     "objects": int,
@@ -170,8 +177,9 @@ class WorkerProcess:
                 options=tuple(options),
                 capabilities=Capabilities(**capabilities),
                 settings=spec["settings"],
+                code=typed(spec, "code", str),
             )
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, MalformedMessage) as error:
             raise self._not_started(f"its description is malformed: {error!r}") from None
 
     def start(self) -> Mapping[str, Any]:

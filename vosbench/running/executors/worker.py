@@ -18,7 +18,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -167,15 +167,16 @@ class _Worker:
     def __init__(self, channel: Channel, frames: queue.Queue[NDArray[Any]]) -> None:
         self._channel = channel
         self._frames = frames
-        self._files: dict[str, str] = {}
+        self._files: dict[Path, str] = {}
         self._told = 0.0
         self._cold_frames = 0
 
     def describe(self, message: dict[str, Any]) -> None:
         """Answer with the declaration of a tracker of this environment."""
         with self._reporting("failed"):
-            spec = _plugins(message).tracker(message["tracker"])
-            described = asdict(spec)
+            plugins = _plugins(message)
+            spec = plugins.tracker(message["tracker"])
+            described = asdict(replace(spec, code=plugins.digest(spec)))
             described["factory"] = str(spec.factory)
             self._channel.send({"type": "described", "spec": described})
 
@@ -209,7 +210,8 @@ class _Worker:
                     "versions": _versions(self._plugins, self._spec),
                     "hardware": _hardware(self._device, threads)
                     | ({"warmup_frames": message["warmup"]} if message["warmup"] else {}),
-                    "files": self._files,
+                    "files": _named(self._files),
+                    "code": self._plugins.digest(self._spec),
                 }
             )
 
@@ -250,7 +252,7 @@ class _Worker:
                     "peak_memory_bytes": resident,
                     "peak_device_memory_bytes": device_memory,
                     "wrapped": self._session.wrapped(clip),
-                    "files": self._files,
+                    "files": _named(self._files),
                     "versions": _versions(self._plugins, self._spec),
                 }
             )
@@ -285,7 +287,7 @@ class _Worker:
         )
 
     def _on_file(self, path: Path, digest: str) -> None:
-        self._files[path.name] = digest
+        self._files[path.absolute()] = digest
 
     def _on_call(self, call: str, index: int) -> None:
         if call:
@@ -364,6 +366,19 @@ class _Writer:
         self._thread.join()
         if self._error is not None and kind is None:
             raise self._error
+
+
+def _named(files: Mapping[Path, str]) -> dict[str, str]:
+    """The files by the shortest end of their paths that no other one has."""
+
+    def end(path: Path) -> str:
+        others = [other.parts for other in files if other != path]
+        for count in range(1, len(path.parts)):
+            if all(other[-count:] != path.parts[-count:] for other in others):
+                return "/".join(path.parts[-count:])
+        return str(path)
+
+    return {end(path): digest for path, digest in files.items()}
 
 
 def _plugins(message: dict[str, Any]) -> Plugins:
