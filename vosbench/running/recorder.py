@@ -177,6 +177,7 @@ class RunRecorder:
         self.progress = progress
         self._states = states
         self._jobs = jobs
+        self._commit = harness_commit()
         self._load = Load()
         self._stamps: dict[str, list[tuple[int, int]]] = {}
         self._writing = ThreadPoolExecutor(1, "recorder")
@@ -198,7 +199,6 @@ class RunRecorder:
     def ready(self, info: Mapping[str, Any]) -> None:
         from vosbench import __version__
 
-        commit = harness_commit()
         for state in self._states.values():
             state.agree_on_code(state.run.record.code, info["code"])
             state.discard()
@@ -212,7 +212,7 @@ class RunRecorder:
             state.agree("files", info["files"])
             record.versions |= {**info["versions"], "vosbench": __version__}
             record.code = info["code"]
-            record.commit = commit
+            record.commit = self._commit
             record.hardware = info["hardware"]
             if node := info.get("node"):
                 record.nodes[node] = info["hardware"]
