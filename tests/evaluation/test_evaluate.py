@@ -236,12 +236,16 @@ def test_unreadable_scores_are_named(
         Evaluation.read(scores)
 
 
-def test_broken_annotation_is_a_problem(dataset: Dataset, write_masks: Write) -> None:
-    dataset.sequences[0].annotations[2].write_bytes(b"gone")
+def test_broken_annotation_costs_its_sequence(dataset: Dataset, write_masks: Write) -> None:
+    masks = write_masks("masks")
+    broken, *others = dataset.sequences
+    broken.annotations[2].write_bytes(b"gone")
+    if others:
+        assert evaluate(dataset, masks).missing == [broken.name]
     with pytest.raises(EvaluationError) as caught:
-        evaluate(dataset, write_masks("masks"))
+        evaluate(select(dataset, (broken.name,)), masks)
     (problem,) = caught.value.problems
-    assert str(dataset.sequences[0].annotations[2]) in problem
+    assert str(broken.annotations[2]) in problem
 
 
 def test_what_cannot_be_asked(dataset: Dataset, write_masks: Write) -> None:

@@ -167,7 +167,7 @@ def score_run(run: Run, open_data: Callable[[], Dataset], jobs: int = 1) -> Scor
     part = select(dataset, key.sequences, None)
     missing = [name for name in run.record.sequences if name not in key.sequences]
     evaluation = evaluate(part, run.masks, run.record.protocol, jobs)
-    evaluation = replace(evaluation, key=key, missing=missing)
+    evaluation = replace(evaluation, key=key, missing=missing + evaluation.missing)
     evaluation.write(run.scores)
     return ScoredRun(run, evaluation)
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import math
+import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +25,7 @@ from vosbench.cli.options import (
     plugin_options,
     results_option,
     sequences_option,
+    skip_option,
 )
 from vosbench.errors import EvaluationError, RunError, UsageError, VosbenchError
 
@@ -46,7 +48,8 @@ class _Target:
         output: folder for the scores, or None.
         key: what the scores belong to, if they are a run's own.
         dataset: the sequences to score.
-        missing: sequences that were asked for and cannot be scored.
+        missing: sequences that were asked for and that the run has not done.
+        gaps: sequences that cannot be scored, whatever the masks.
     """
 
     title: str
@@ -57,6 +60,7 @@ class _Target:
     key: ScoreKey | None = None
     evaluation: Evaluation | None = None
     error: EvaluationError | None = None
+    gaps: list[str] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Any]:
         import json
@@ -90,6 +94,7 @@ class _Target:
     help="Score by this protocol; default: the dataset's own. `vosbench metrics` lists them.",
 )  # fmt: skip
 @sequences_option
+@skip_option
 @list_option
 @click.option(
     "--metrics", "--metric", "metrics", multiple=True, metavar="all|NAME,...",
@@ -109,6 +114,7 @@ def evaluate(
     dataset: str | None,
     protocol: str | None,
     sequences: tuple[str, ...],
+    skip: tuple[str, ...],
     metrics: tuple[str, ...],
     output: Path | None,
     jobs: int,
@@ -120,7 +126,8 @@ def evaluate(
     """Score runs by their folders, or any folder of masks, as the official programs do.
 
     Of a run that is incomplete the sequences that are done are scored, the others are named, and
-    the exit code is 5. Masks that cannot be scored end with code 6 and every reason.
+    the exit code is 5. Masks that cannot be scored end with code 6 and every reason. A sequence
+    that is broken or too short to be scored is named, the others are scored, the exit code is 6.
 
     \b
     Examples:
@@ -128,7 +135,7 @@ def evaluate(
       vosbench evaluate --masks their/masks --dataset davis17-val --output scores
     """
     from vosbench.config import data_roots
-    from vosbench.datasets.registry import open_dataset, select
+    from vosbench.datasets.registry import open_readable, select
     from vosbench.evaluation import evaluate_all
 
     if (bool(runs), masks is not None, tracker is not None).count(True) != 1:
@@ -149,8 +156,8 @@ def evaluate(
         return opened[name]
 
     if masks is not None:
-        whole = open_dataset(dataset or "", plugins, data_roots(data_root))
-        part = select(whole, sequences, None)
+        whole = open_readable(dataset or "", plugins, data_roots(data_root))
+        part = select(whole, sequences, None, skip)
         targets = [_Target(str(masks), masks, output, part, [])]
     else:
         from vosbench.store import Run
@@ -163,7 +170,8 @@ def evaluate(
         if output is not None and len(found) > 1:
             raise UsageError("--output is for one run", "Without it scores go into each run.")
         targets = [
-            _target(run, open_for(run), sequences, protocol, measures, output) for run in found
+            _target(run, open_for(run), sequences, skip, protocol, measures, output)
+            for run in found
         ]
     groups: dict[Any, list[_Target]] = {}
     for target in targets:
@@ -186,6 +194,7 @@ def _target(
     run: Run,
     dataset: Dataset,
     sequences: Sequence[str],
+    skip: tuple[str, ...],
     protocol: str | None,
     metrics: Sequence[MetricSpec | SequenceMetricSpec],
     output: Path | None,
@@ -201,7 +210,9 @@ def _target(
             f"run {run.folder} was made on other data than {dataset.root} holds now",
             "Run it again with --fresh, or point --data-root to the data that it was made on.",
         )
-    wanted = [video.name for video in select(asked, tuple(sequences), None).sequences]
+    left = {video.name for video in select(dataset, (), None, skip).sequences}
+    named = select(asked, tuple(sequences), None).sequences
+    wanted = [video.name for video in named if video.name in left]
     done = [name for name in run.done() if name in wanted]
     if not done:
         raise RunError(f"run {run.folder}: no sequence is done", "`vosbench run` resumes it.")
@@ -238,7 +249,14 @@ def _score(
         if isinstance(outcome, EvaluationError):
             target.error = outcome
             continue
-        target.evaluation = replace(outcome, missing=target.missing, key=target.key)
+        broken = target.dataset.broken
+        target.gaps = [*outcome.missing, *broken]
+        target.evaluation = replace(
+            outcome,
+            missing=target.missing + target.gaps,
+            key=target.key,
+            warnings=outcome.warnings + [f"not scored: {n}: {why}" for n, why in broken.items()],
+        )
         if target.output is not None:
             target.evaluation.write(target.output)
 
@@ -267,6 +285,7 @@ def _progress(frames: int) -> Iterator[Progress]:
 
 def _print(targets: Sequence[_Target], per_sequence: bool) -> None:
     """Tables on standard output, doubts on standard error."""
+    from vosbench.datasets.listing import some
     from vosbench.export.text import render
 
     scored = [(t.title, t.evaluation) for t in targets if t.evaluation is not None]
@@ -278,7 +297,9 @@ def _print(targets: Sequence[_Target], per_sequence: bool) -> None:
             for title, scores in rows.items()
         }
         known = {c.name: c for _, evaluation in group for c in evaluation.columns}
-        title = f"{dataset}, protocol {protocol}"
+        missing = sorted({name for _, evaluation in group for name in evaluation.missing})
+        without = f", without {some(missing)}" if missing else ""
+        title = f"{dataset}, protocol {protocol}{without}"
         click.echo(render([_table(title, plain, known)]), nl=False)
         if further:
             turned = {
@@ -346,6 +367,12 @@ def _end(targets: Sequence[_Target]) -> None:
         problems = [problem for error in errors for problem in error.problems or (error.message,)]
         raise EvaluationError(
             f"{len(errors)} of {len(targets)} could not be scored", problems=tuple(problems)
+        )
+    if gaps := list(dict.fromkeys(name for target in targets for name in target.gaps)):
+        skips = " ".join(f"--skip {shlex.quote(name)}" for name in gaps[:5])
+        raise EvaluationError(
+            f"not scored, for the sequences themselves do not allow it: {', '.join(gaps)}",
+            f"{skips}{' ...' if len(gaps) > 5 else ''} leaves out what cannot be scored.",
         )
     partial: list[VosbenchError] = [
         RunError(f"{target.title} is incomplete, not scored: {', '.join(target.missing)}")

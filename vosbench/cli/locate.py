@@ -39,14 +39,14 @@ def open_data_of(run: Run, data_root: tuple[Path, ...], dataset: str | None = No
     """The dataset that a run is over: `dataset` if that can be opened, else where the run says that
     it was. Raises DatasetError if it is not there."""
     from vosbench.config import data_roots
-    from vosbench.datasets.registry import open_dataset
+    from vosbench.datasets.registry import open_readable
 
     plugins = load_plugins()
     name = dataset or run.record.dataset
     remembered = run.record.source
     if remembered and not (dataset and Path(dataset).is_dir()):
         name = remembered
-    return open_dataset(name, plugins, data_roots(data_root))
+    return open_readable(name, plugins, data_roots(data_root))
 
 
 def score_runs_over(

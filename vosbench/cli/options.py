@@ -115,6 +115,17 @@ def sequences_option(command: _Command) -> _Command:
     )(command)
 
 
+def skip_option(command: _Command) -> _Command:
+    """Add `--skip NAME` (repeatable) as parameter `skip`."""
+    return click.option(
+        "--skip",
+        multiple=True,
+        metavar="NAME",
+        type=SEQUENCE,
+        help="All but this sequence. May be repeated.",
+    )(command)
+
+
 def setting_option(command: _Command) -> _Command:
     """Add `-o KEY=VALUE` (repeatable) as parameter `options`."""
     return click.option(

@@ -21,8 +21,16 @@ from vosbench.cli.options import (
     seed_option,
     sequences_option,
     setting_option,
+    skip_option,
 )
-from vosbench.errors import EvaluationError, FileError, RunError, UsageError, VosbenchError
+from vosbench.errors import (
+    DatasetError,
+    EvaluationError,
+    FileError,
+    RunError,
+    UsageError,
+    VosbenchError,
+)
 from vosbench.processes import interrupted_code
 
 if TYPE_CHECKING:
@@ -70,6 +78,7 @@ def _interpreter(_ctx: click.Context, _option: click.Parameter, path: str) -> st
 )
 @click.option("--limit", type=int, metavar="N", help="Only the first N sequences.")
 @sequences_option
+@skip_option
 @click.option(
     "--shard",
     "part_of",
@@ -146,6 +155,7 @@ def run(
     datasets: tuple[str, ...],
     options: tuple[str, ...],
     sequences: tuple[str, ...],
+    skip: tuple[str, ...],
     limit: int | None,
     part_of: str | None,
     protocol: str | None,
@@ -168,7 +178,7 @@ def run(
     """
 
     from vosbench.config import data_roots
-    from vosbench.datasets.registry import open_dataset, select
+    from vosbench.datasets.registry import open_readable, select
     from vosbench.running.runner import RunSettings, find_tracker
     from vosbench.tracking.perturbation import Perturbation
 
@@ -177,17 +187,20 @@ def run(
     specs = [find_tracker(plugins, name, how.python) for name in dict.fromkeys(trackers)]
     given = options_of(specs, options)
     roots = data_roots(data_root)
-    opened = [open_dataset(name, plugins, roots) for name in dict.fromkeys(datasets)]
+    opened = [open_readable(name, plugins, roots) for name in dict.fromkeys(datasets)]
     if protocol is not None:
         from vosbench.metrics.protocols import find_protocol
 
         rules = find_protocol(protocol)
         opened = [replace(dataset, protocol=rules.name) for dataset in opened]
-    parts = [select(dataset, sequences, limit) for dataset in opened]
+    parts = [select(dataset, sequences, limit, skip) for dataset in opened]
     if part_of is not None:
         from vosbench.running.shards import shard
 
-        parts = [select(part, shard(part.sequences, part_of)) for part in parts]
+        parts = [
+            replace(select(part, shard(part.sequences, part_of)), broken=part.broken)
+            for part in parts
+        ]
 
     outcomes: list[_Outcome] = []
     for dataset, part in zip(opened, parts, strict=True):
@@ -222,7 +235,9 @@ class _Outcome:
     def __init__(self, title: str, part: Dataset) -> None:
         self.title = title
         self._name = part.name
+        self.broken = part.broken
         self._asked = {sequence.name for sequence in part.sequences}
+        self._label = ""
         self.run: Run | None = None
         self.scores: dict[str, float] = {}
         self.note = ""
@@ -231,6 +246,7 @@ class _Outcome:
     def evaluate(self, dataset: Dataset, jobs: int) -> None:
         """Score all that the run has done, by this command or by earlier ones."""
         from vosbench.analysis.scored import score_run
+        from vosbench.datasets.listing import some
 
         if self.run is None:
             return
@@ -242,6 +258,14 @@ class _Outcome:
             )
         elif evaluation := score_run(self.run, lambda: dataset, jobs).evaluation:
             self.scores = evaluation.global_scores
+            gaps = [name for name in evaluation.missing if name in self.run.done()]
+            if gaps:
+                self._label = f"{evaluation.label}, without {some(gaps)}"
+                self.error = EvaluationError(
+                    f"not scored, for the sequences themselves do not allow it: {', '.join(gaps)}",
+                    "`--skip NAME` leaves a sequence out; another `--protocol` may score it.",
+                    tuple(text for text in evaluation.warnings if text.startswith("not scored")),
+                )
 
     @property
     def label(self) -> str:
@@ -250,7 +274,7 @@ class _Outcome:
 
         if self.run is None:
             return self._name
-        return label_of(self._name, len(self.run.done()), self.run.record.whole)
+        return self._label or label_of(self._name, len(self.run.done()), self.run.record.whole)
 
     def failures(self) -> dict[str, str]:
         """Sequence asked for -> what went wrong."""
@@ -274,6 +298,7 @@ class _Outcome:
             "part": part_of(len(self.run.done()), self.run.record.whole) if self.run else "",
             "scores": self.scores,
             "failed": self.failures(),
+            "broken": dict(self.broken),
             "error": str(self.error) if self.error else None,
         }
 
@@ -390,6 +415,16 @@ def _end(outcomes: list[_Outcome]) -> None:
         click.echo(
             f"Tracebacks are in {folder}/sequences; the same command tries them again.", err=True
         )
-    if errors or failed:
+    broken = {name: why for outcome in outcomes for name, why in outcome.broken.items()}
+    if broken:
+        click.secho(f"not run, {len(broken)} broken sequence(s):", fg="red", err=True)
+        for name, problem in broken.items():
+            click.echo(f"  - {name}: {problem}", err=True)
+        click.echo(
+            "`--skip NAME` leaves one out; `vosbench datasets verify` lists all that is wrong.",
+            err=True,
+        )
+    if errors or failed or broken:
         code = errors[0][1].exit_code if errors else RunError.exit_code
+        code = DatasetError.exit_code if broken else code  # the cause, perhaps, of the others
         click.get_current_context().exit(code)

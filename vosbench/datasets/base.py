@@ -114,6 +114,7 @@ class Dataset:
         whole: number of sequences of the whole dataset if these are a part of it, else 0.
         withheld: whether an evaluation server keeps those that are not here.
         doubts: what looks odd about its files, one sentence each.
+        broken: sequences that were asked for and cannot be opened, name -> what is wrong.
     """
 
     name: str
@@ -125,11 +126,12 @@ class Dataset:
     doubts: tuple[str, ...] = ()
     source: str = ""
     whole: int = 0
+    broken: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
         """Number of sequences of the whole dataset."""
-        return self.whole or len(self.sequences)
+        return self.whole or len(self.sequences) + len(self.broken)
 
     @property
     def label(self) -> str:
@@ -137,7 +139,8 @@ class Dataset:
         return label_of(self.name, len(self.sequences), self.size)
 
     def sequence(self, name: str) -> VideoSequence:
-        """The sequence called `name`. Raises DatasetError naming near ones."""
+        """The sequence called `name`. Raises DatasetError saying what is wrong with it, or naming
+        near ones."""
         for sequence in self.sequences:
             if sequence.name == name:
                 return sequence
@@ -145,6 +148,11 @@ class Dataset:
 
         from vosbench.errors import DatasetError
 
+        if name in self.broken:
+            raise DatasetError(
+                f"{name}: {self.broken[name]}",
+                f"`--skip {name}` leaves it out; `vosbench datasets verify` lists what is wrong.",
+            )
         near = difflib.get_close_matches(name, [s.name for s in self.sequences], n=3)
         raise DatasetError(
             f"dataset {self.name} has no sequence {name!r}",

@@ -6,11 +6,13 @@ they differ in what says which objects there are and where they start.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -44,6 +46,21 @@ class BrokenSequencesError(DatasetError):
         )
         self.problems = problems
         self.readable = readable
+
+
+_aside: ContextVar[dict[str, str] | None] = ContextVar("_aside", default=None)
+
+
+@contextlib.contextmanager
+def broken_set_aside() -> Iterator[dict[str, str]]:
+    """Inside, sequences that cannot be opened are set aside, name -> what is wrong, as long as
+    there are others. A loader of a dataset takes no argument that could say so."""
+    aside: dict[str, str] = {}
+    token = _aside.set(aside)
+    try:
+        yield aside
+    finally:
+        _aside.reset(token)
 
 
 #: Resolution folders in the order of preference; any other name comes after them.
@@ -239,22 +256,27 @@ def read_sequences(
     """`read_sequence` for each of `names`, masks decoded by several threads.
 
     Raises:
-        BrokenSequencesError: one or more of them cannot be opened.
+        BrokenSequencesError: one or more of them cannot be opened, and `broken_set_aside` does not
+            hold, or none can.
     """
 
-    def read(name: str) -> VideoSequence | str:
+    def read(name: str) -> VideoSequence | tuple[str, str]:
         known = given.get(name) if given is not None else None
         try:
             return read_sequence(name, images, annotations, binary=binary, given=known, late=late)
         except DatasetError as error:
-            return f"{name}: {error.message}"
+            return name, error.message
 
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         results = list(pool.map(read, names))
-    problems = [result for result in results if isinstance(result, str)]
+    broken = dict(result for result in results if isinstance(result, tuple))
     sequences = [result for result in results if isinstance(result, VideoSequence)]
-    if problems:
+    aside = _aside.get()
+    if broken and (aside is None or not sequences):
+        problems = [f"{name}: {problem}" for name, problem in broken.items()]
         raise BrokenSequencesError(problems, sequences)
+    if aside is not None:
+        aside.update(broken)
     return tuple(sequences)
 
 

@@ -19,6 +19,16 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 
+def open_readable(name: str, plugins: Plugins, roots: tuple[Path, ...]) -> Dataset:
+    """`open_dataset`, but sequences that cannot be opened are in `Dataset.broken` as long as there
+    are others: `select` then says whether they matter."""
+    from vosbench.datasets.layout import broken_set_aside
+
+    with broken_set_aside() as broken:
+        dataset = open_dataset(name, plugins, roots)
+    return replace(dataset, broken=broken)
+
+
 def open_dataset(name: str, plugins: Plugins, roots: tuple[Path, ...]) -> Dataset:
     """The dataset called `name`, or the one in the folder `name`: a known dataset, recognised by
     its files, or a folder in DAVIS layout. What looks odd about a folder is logged.
@@ -80,19 +90,34 @@ def find(spec: DatasetSpec, roots: tuple[Path, ...]) -> Path | None:
     return None
 
 
-def select(dataset: Dataset, sequences: tuple[str, ...] = (), limit: int | None = None) -> Dataset:
-    """The part of `dataset` with the named sequences (all if none is named), then the first
-    `limit` of them; in the dataset's own order.
+def select(
+    dataset: Dataset,
+    sequences: tuple[str, ...] = (),
+    limit: int | None = None,
+    skip: tuple[str, ...] = (),
+) -> Dataset:
+    """The part of `dataset` with the named sequences (all if none is named) but those of `skip`,
+    then the first `limit` of them; in the dataset's own order. What is broken of it stays in
+    `broken`, unless others are named.
 
     Raises:
-        DatasetError: there is no sequence of that name.
+        DatasetError: there is no sequence of that name, or it cannot be opened; nothing is left.
         UsageError: `limit` is below 1.
     """
     if limit is not None and limit < 1:
         raise UsageError(f"--limit must be at least 1, not {limit}")
-    wanted = {dataset.sequence(name).name for name in sequences}
-    kept = tuple(s for s in dataset.sequences if not wanted or s.name in wanted)
-    return replace(dataset, sequences=kept[:limit], whole=dataset.size)
+    wanted = {dataset.sequence(name).name for name in sequences if name not in skip}
+    for name in skip:
+        if name not in dataset.broken:
+            dataset.sequence(name)
+    kept = tuple(
+        s for s in dataset.sequences if (not sequences or s.name in wanted) and s.name not in skip
+    )
+    if skip and not kept:
+        raise DatasetError(f"--skip leaves no sequence of {dataset.name}")
+    asked = not sequences and limit is None
+    broken = {n: problem for n, problem in dataset.broken.items() if asked and n not in skip}
+    return replace(dataset, sequences=kept[:limit], whole=dataset.size, broken=broken)
 
 
 def unknown(name: str, plugins: Plugins) -> DatasetError:

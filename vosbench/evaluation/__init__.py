@@ -11,6 +11,8 @@ import multiprocessing
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,6 +52,9 @@ def evaluate(
 ) -> Evaluation:
     """Score the masks `masks/<sequence>/<frame>.png` against the annotations of `dataset`.
 
+    A sequence that cannot be scored whatever the predictions (too short, no object where the
+    protocol wants one, a broken annotation) is left out: `missing` names it, a warning says why.
+
     Args:
         masks: folder, or a JSON file: see `vosbench.datasets.predictions`.
         dataset: what is scored: all of its sequences, see `vosbench.datasets.registry.select`.
@@ -58,7 +63,8 @@ def evaluate(
         metrics: measures besides J and F: `MetricSpec`s of one frame, `SequenceMetricSpec`s.
 
     Raises:
-        EvaluationError: they cannot be scored; holds every problem of every sequence.
+        EvaluationError: they cannot be scored; holds every problem of every sequence. Or a
+            scoring process was killed.
         UsageError: there is no such protocol.
     """
     (outcome,) = evaluate_all(dataset, [masks], protocol, jobs, metrics, progress)
@@ -79,7 +85,8 @@ def evaluate_all(
     annotations once. Gives scores, or what went wrong, for each folder in turn.
 
     Raises:
-        EvaluationError: the dataset has no annotations or no sequences.
+        EvaluationError: the dataset has no annotations or no sequences, or a scoring process was
+            killed.
         UsageError: there is no such protocol.
     """
     from vosbench.evaluation.tables import Evaluation
@@ -103,15 +110,24 @@ def evaluate_all(
         column = there.index(folder)
         results = [scored[video.name][column] for video in dataset.sequences]
         problems = tuple(problem for result in results for problem in result.problems)
-        if problems:
+        gaps = [result for result in results if result.unscorable]
+        if len(gaps) == len(results) or any(r.problems for r in results if not r.unscorable):
             count = f"{len(problems)} problem{'s' if len(problems) > 1 else ''}"
             outcomes.append(
                 EvaluationError(
-                    f"{folder} cannot be scored under {rules.name}: {count}", problems=problems
+                    f"{folder} cannot be scored under {rules.name}: {count}",
+                    "" if len(gaps) == len(results) else "--skip NAME leaves a sequence out.",
+                    problems,
                 )
             )
         else:
-            outcomes.append(Evaluation.from_scores(dataset, rules, results, metrics))
+            good = {result.sequence: result for result in results if not result.unscorable}
+            videos = tuple(video for video in dataset.sequences if video.name in good)
+            part = replace(dataset, sequences=videos, whole=dataset.size)
+            outcome = Evaluation.from_scores(part, rules, list(good.values()), metrics)
+            outcome.missing += [result.sequence for result in gaps]
+            outcome.warnings += [f"not scored: {problem}" for r in gaps for problem in r.problems]
+            outcomes.append(outcome)
     return outcomes
 
 
@@ -163,6 +179,12 @@ def _scores(
         try:
             for future in as_completed(futures):
                 yield futures[future], future.result()
+        except BrokenProcessPool:
+            raise EvaluationError(
+                f"one of {jobs} scoring processes was killed, as the system does when memory "
+                "runs out",
+                "Use fewer --jobs: one needs the least memory.",
+            ) from None
         finally:
             pool.shutdown(cancel_futures=True)
 

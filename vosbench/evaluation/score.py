@@ -40,6 +40,7 @@ class SequenceScores:
         sequence: its name.
         objects: scores by object.
         problems: why it cannot be scored; empty if it can.
+        unscorable: whether that lies in the sequence itself, whatever the predictions.
         warnings: what looks wrong.
         identical: whether predictions and annotations are the same in every frame.
         measured: what the sequence metrics found, by their names.
@@ -48,6 +49,7 @@ class SequenceScores:
     sequence: str
     objects: list[ObjectScores] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
+    unscorable: bool = False
     warnings: list[str] = field(default_factory=list)
     identical: bool = False
     measured: dict[str, Measured] = field(default_factory=dict)
@@ -68,7 +70,7 @@ def score_sequence(
         frames = sorted({index for indices in plan.values() for index in indices})
         problem = _unscorable(video, rules, plan, frames)
         if problem:
-            return [SequenceScores(video.name, problems=[problem]) for _ in folders]
+            return [_without_scores(video, problem) for _ in folders]
         scorers = [_Scorer(video, folder, rules, plan, functions) for folder in folders]
         usable = [scorer for scorer in scorers if scorer.find_masks(frames)]
         if through:
@@ -81,7 +83,7 @@ def score_sequence(
             for scorer in usable:
                 scorer.score(index, labels, shapes)
     except DatasetError as error:
-        return [SequenceScores(video.name, problems=[error.message]) for _ in folders]
+        return [_without_scores(video, error.message) for _ in folders]
     return [scorer.finish(through) for scorer in scorers]
 
 
@@ -112,6 +114,10 @@ def _unscorable(
             f"{rules.name}"
         )
     return ""
+
+
+def _without_scores(video: VideoSequence, problem: str) -> SequenceScores:
+    return SequenceScores(video.name, problems=[problem], unscorable=True)
 
 
 class _Scorer:

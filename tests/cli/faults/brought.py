@@ -89,6 +89,14 @@ def overlapping() -> None:
 
 FAULTS = (
     Fault(
+        "one sequence that is broken",
+        "run --tracker copy-first --dataset data --fresh",
+        3,
+        "not run, 1 broken sequence(s):",
+        "`--skip NAME` leaves one out; `vosbench datasets verify` lists all that is wrong.",
+        lambda: shutil.rmtree("data/Annotations/480p/more"),
+    ),
+    Fault(
         "masks counted from 1, frames from 0",
         "evaluate --masks masks --dataset data",
         6,

@@ -48,7 +48,7 @@ FAULTS = (
         "a sequence without frames",
         "run --tracker copy-first --dataset data",
         3,
-        "error: none: data/JPEGImages/480p/none holds no frames",
+        "none: data/JPEGImages/480p/none holds no frames",
         "`vosbench datasets verify` lists all that is wrong.",
         lambda: [Path(f"data/{k}/480p/none").mkdir() for k in ("JPEGImages", "Annotations")],
     ),
@@ -64,7 +64,7 @@ FAULTS = (
         "a mask that is cut off",
         "run --tracker copy-first --dataset data",
         3,
-        "error: discs: data/Annotations/480p/discs/00000.png cannot be decoded as a PNG: "
+        "discs: data/Annotations/480p/discs/00000.png cannot be decoded as a PNG: "
         "Truncated File Read",
         "`vosbench datasets verify` lists all that is wrong.",
         cut(MASK, 60),
