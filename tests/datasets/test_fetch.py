@@ -157,7 +157,7 @@ def test_connection_that_keeps_breaking(tmp_path: Path, server: Server) -> None:
     server.break_after = [70_000] * 4
     with pytest.raises(DatasetError, match="broke off") as error:
         fetch(spec_for(server.url), tmp_path, silent)
-    assert "goes on where it stopped" in error.value.hint
+    assert "same command again to resume" in error.value.hint
     fetch(spec_for(server.url), tmp_path, silent)
     assert server.served[-1] == (206, 4 << 16)
 

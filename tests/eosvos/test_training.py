@@ -27,7 +27,7 @@ from vosbench_learning.corpus import (
 from vosbench_learning.views import ViewSettings
 
 SMALL = {"fpn_channels": 16, "box_features": 16, "mask_channels": 16}
-VIEW = ViewSettings(size=(96, 128), side=(24.0, 80.0))
+VIEW = ViewSettings(size=(64, 96), side=(24.0, 60.0))
 
 
 def settings(**changes):
@@ -45,7 +45,7 @@ def settings(**changes):
 
 def meta_settings(**changes):
     tasks = TaskSettings(view=VIEW)
-    values = {"steps": 4, "tasks": 2, "inner_steps": (2,), "warmup": 1, "checkpoint_every": 2}
+    values = {"steps": 4, "tasks": 1, "inner_steps": (1,), "warmup": 1, "checkpoint_every": 2}
     return MetaSettings(**{**values, "tasks_from": tasks, **changes})
 
 
@@ -77,7 +77,7 @@ def pretraining(corpus, folder):
 
 
 def meta_training(corpus, folder):
-    return MetaTraining(learned_small(), corpus, meta_settings(inner_steps=(1, 2)), folder)
+    return MetaTraining(learned_small(), corpus, meta_settings(tasks=2, inner_steps=(1, 2)), folder)
 
 
 def die_at(kind, data, cache, folder, step):

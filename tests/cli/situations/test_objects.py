@@ -36,7 +36,8 @@ def test_a_run_over_late_objects_is_scored(tmp_path: Path, vosbench) -> None:
     write_sequence(tmp_path / "data", "a", [squares(1)] * 3 + [squares(1, 3)] * 3)
     result = vosbench("run", "--tracker", "copy-first", "--dataset", "data")
     assert result.exit_code == 0, result.output
-    assert "1.000" in result.stdout
+    row = next(line for line in result.stdout.splitlines() if line.startswith("copy-first"))
+    assert row.split()[3:5] == ["100.0", "100.0"], result.stdout
 
 
 def test_empty_first_masks_are_no_fault(tmp_path: Path, scores) -> None:
