@@ -27,10 +27,12 @@ def content(checkpoint):
 
 @pytest.fixture
 def broken(content, tmp_path):
-    """The checkpoint with tensors replaced (None: taken out)."""
+    """The checkpoint with tensors replaced (None: taken out); of the others, all of one value."""
+    state = content["meta_optim_state_dict"]
+    small = {k: torch.tensor(1e-3).expand(t.shape) for k, t in state.items()}  # in a small file
 
     def write(changes):
-        state = {**content["meta_optim_state_dict"], **changes}
+        state = {**small, **changes}
         path = tmp_path / "broken.model"
         kept = {k: v for k, v in state.items() if v is not None}
         torch.save({**content, "meta_optim_state_dict": kept}, path)
