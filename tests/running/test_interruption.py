@@ -104,7 +104,7 @@ def test_ctrl_c_ends_at_once_and_leaves_no_process(command, folder):
     process.send_signal(signal.SIGINT)
     _, errors = process.communicate(timeout=20)
     assert process.returncode == 130
-    assert b"the same command goes on" in errors
+    assert b"run the same command again to resume" in errors
     wait_for(lambda: gone(worker), "the end of the worker", 10)
     assert not (folder / "sequences/bee.json").exists()
 

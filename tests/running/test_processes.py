@@ -231,7 +231,7 @@ def test_no_process_outlives_the_command(command, tmp_path, name, whom, code):
     _, errors = process.communicate(timeout=20)
     assert process.returncode == code
     if code > 0:
-        assert b"the same command goes on" in errors
+        assert b"run the same command again to resume" in errors
     wait_for(lambda: not carriers(process.pid), "the end of all processes", 10)
 
     subprocess.run(command, check=True, capture_output=True)
