@@ -70,8 +70,10 @@ class Odd:
                 pass
         time.sleep(60)
     def chatter(self):
-        for _ in range(600):
-            print("x" * 100_000)
+        for n in range(600):
+            print("x" * 100_000, flush=True)
+            if n % 60 == 59:
+                time.sleep(0.15)
     def clock(self):
         real, now = time.perf_counter, time.perf_counter()
         time.perf_counter = lambda: now + (real() - now) / 1000
