@@ -163,7 +163,7 @@ def test_fresh_discards(go):
 def test_a_tracker_that_cannot_be_loaded_discards_nothing(go, masks, monkeypatch):
     before = masks(go())
     monkeypatch.setattr(
-        "vosbench.running.executors.process._BOOTSTRAP", "raise SystemExit('broken')"
+        "vosbench.running.executors.launch._BOOTSTRAP", "raise SystemExit('broken')"
     )
     with pytest.raises(PluginError, match="broken"):
         go(fresh=True)

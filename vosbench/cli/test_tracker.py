@@ -89,7 +89,7 @@ def test_tracker(
       vosbench test-tracker --all --quiet -o iterations=3
       vosbench test-tracker oracle-box --write-annotations true -o annotations=true
     """
-    from vosbench.running.executors.worker import resolve_device
+    from vosbench.running.executors.environment import resolve_device
     from vosbench.testing import check_apart, conformance_cases
 
     plugins = load_plugins()
@@ -205,7 +205,7 @@ class _Trial:
 
 
 def _runs_on(spec: TrackerSpec, device: str) -> bool:
-    from vosbench.running.executors.worker import resolve_device
+    from vosbench.running.executors.environment import resolve_device
 
     return resolve_device(device, spec).partition(":")[0] in spec.capabilities.devices
 

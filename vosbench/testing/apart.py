@@ -22,7 +22,7 @@ from unittest import mock
 from vosbench.errors import PluginError, UsageError, VosbenchError
 from vosbench.plugins import Plugins
 from vosbench.processes import end_with_parent
-from vosbench.running.executors.process import how_it_ended
+from vosbench.running.executors.launch import how_it_ended
 from vosbench.specs import TrackerSpec
 from vosbench.testing.conformance import (
     Case,

@@ -1,30 +1,24 @@
-"""The harness's handle on a tracker's process: start it, give it sequences, watch it, end it.
-
-The same worker serves our own Python and that of another environment. There, the vosbench package
-alone is made importable, by its location, so that nothing else of ours reaches that environment.
-"""
+"""The harness's handle on a tracker's process: start it, give it sequences, watch it, end it."""
 
 from __future__ import annotations
 
 import contextlib
-import os
-import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping
-from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vosbench.errors import DatasetError, FileError, PluginError, UsageError, VosbenchError
-from vosbench.processes import MARK, Keeper, end_tree
+from vosbench.errors import DatasetError, FileError, PluginError, VosbenchError
+from vosbench.processes import Keeper, end_tree
 from vosbench.running.energy import read_energy
 from vosbench.running.executors import Job, OnCall, Plan
+from vosbench.running.executors.launch import how_it_ended, launch
+from vosbench.running.executors.log import WorkerLog
 from vosbench.running.executors.protocol import (
     Channel,
     ConnectionLost,
@@ -38,37 +32,9 @@ from vosbench.store import SequenceRecord
 from vosbench.tracking.clip import given_masks
 from vosbench.types import label_map
 
-_BOOTSTRAP = """
-import sys
-if sys.version_info < (3, 11):
-    sys.exit("vosbench: needs Python 3.11 or later, this is " + sys.version)
-import importlib.util
-sys.path[:] = [entry for entry in sys.path if entry]
-init = sys.argv[1]
-spec = importlib.util.spec_from_file_location("vosbench", init)
-module = importlib.util.module_from_spec(spec)
-sys.modules["vosbench"] = module
-spec.loader.exec_module(module)
-from vosbench.running.executors.worker import main
-main()
-"""
-
-_THREAD_VARIABLES = (
-    "OMP_NUM_THREADS",
-    "MKL_NUM_THREADS",
-    "OPENBLAS_NUM_THREADS",
-    "VECLIB_MAXIMUM_THREADS",
-    "NUMEXPR_NUM_THREADS",
-    "OPENCV_FOR_THREADS_NUM",
-)
-#: What would lead a tracker to the annotations.
-_WITHHELD = ("VOSBENCH_DATA", "VOSBENCH_CONFIG")
-
 _TICK = 0.05  # seconds between two looks at the process
 _LONGEST_TICK = 1.0  # what is longer was no waiting: we were suspended, and so was the tracker
-_LOG_LIMIT = 8 << 20  # bytes of a worker's log; beyond, the older half is dropped
 _STAGES = ("init", "track", "update", "close")
-
 
 #: What an answer holds, and of which kind.
 _READY = {
@@ -119,32 +85,12 @@ class WorkerProcess:
         self._ended = threading.Event()
         self._killing = threading.Lock()
         log = plan.log
-        self._log = log.with_stem(f"{log.stem}-{number + 1}") if number else log
-        self._log.parent.mkdir(parents=True, exist_ok=True)
+        self._log = WorkerLog(log.with_stem(f"{log.stem}-{number + 1}") if number else log)
         plan.scratch.mkdir(parents=True, exist_ok=True)
-        python = plan.python or sys.executable
-        init = Path(__file__).parents[2] / "__init__.py"
         self._keeper = Keeper.of_this_process()
         self._mark = self._keeper.new_mark()
-        environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
-        environment |= dict.fromkeys(_THREAD_VARIABLES, str(plan.threads))
-        environment[MARK] = self._mark
-        # Sets of strings would otherwise be ordered differently in each process.
-        environment.setdefault("PYTHONHASHSEED", "0")
-        with self._log.open("ab") as stream:
-            self._log_start = stream.tell()
-            try:
-                self._process = subprocess.Popen(
-                    [python, "-c", _BOOTSTRAP, str(init)],
-                    stdin=subprocess.PIPE,
-                    stdout=subprocess.PIPE,
-                    stderr=stream,
-                    env=environment,
-                    bufsize=0,
-                    start_new_session=True,  # Ctrl-C is for us, who then end it
-                )
-            except OSError as error:
-                raise UsageError(f"--python {python} cannot be started: {error.strerror}") from None
+        with self._log.open() as stream:
+            self._process = launch(plan.python, plan.threads, self._mark, stream)
         self._keeper.hold(self._process.pid)
         assert self._process.stdin is not None and self._process.stdout is not None
         self._answers = ProcessPipe(self._process.stdout.fileno())
@@ -202,7 +148,7 @@ class WorkerProcess:
         """Track one sequence and write its masks. Whatever goes wrong with it is in the record,
         not raised."""
         sequence = job.sequence
-        self._log_start = self._log_size()
+        self._log.begin()
         try:
             given = given_masks(sequence)
         except VosbenchError as error:
@@ -234,11 +180,11 @@ class WorkerProcess:
             return SequenceRecord.success(sequence.name, answer), answer
         except ConnectionLost:
             problem = self._last_words()
-            return SequenceRecord.failure(sequence.name, problem, self._log_tail()), {}
+            return SequenceRecord.failure(sequence.name, problem, self._log.tail()), {}
         except MalformedMessage as error:
             self.kill()
             problem = f"{self._stage}: the tracker's process sent a malformed message: {error}"
-            return SequenceRecord.failure(sequence.name, problem, self._log_tail()), {}
+            return SequenceRecord.failure(sequence.name, problem, self._log.tail()), {}
         except VosbenchError as error:
             self.kill()
             return SequenceRecord.failure(sequence.name, str(error)), {}
@@ -305,20 +251,20 @@ class WorkerProcess:
         if answer.get("type") == "failed":
             raise PluginError(
                 f"tracker {self._plan.tracker} cannot be loaded: {answer.get('error')}",
-                str(answer.get("hint") or f"The traceback is in {self._log}."),
+                str(answer.get("hint") or f"The traceback is in {self._log.path}."),
             )
         return answer
 
     def _not_started(self, reason: str) -> PluginError:
         self.kill()
-        printed = self._log_tail().splitlines()[-1:]
+        printed = self._log.tail().splitlines()[-1:]
         problem = ": ".join([f"tracker {self._plan.tracker}: {reason}", *printed])
         if self._plan.python:
             return PluginError(
                 f"--python {self._plan.python}: {problem}",
                 "It must be Python 3.11 or later, with numpy, pluggy and the tracker installed.",
             )
-        return PluginError(problem, f"All that it printed is in {self._log}.")
+        return PluginError(problem, f"All that it printed is in {self._log.path}.")
 
     def _serve(self, job: Job, on_call: OnCall | None) -> dict[str, Any]:
         """Answer what the worker asks for until it is done with the sequence."""
@@ -414,8 +360,7 @@ class WorkerProcess:
             elif self._process.poll() is not None:
                 self._answers.end()
                 return
-            if self._log_size() > _LOG_LIMIT:
-                self._shorten_log()
+            self._log.shorten()
 
     def _last_words(self) -> str:
         """Why the process is gone."""
@@ -429,30 +374,6 @@ class WorkerProcess:
             return f"{self._timed_out}: no answer within {seconds} s (--timeout), so it was ended"
         return f"{self._stage}: {how_it_ended(code)}"
 
-    def _log_size(self) -> int:
-        try:
-            return self._log.stat().st_size
-        except OSError:
-            return 0
-
-    def _shorten_log(self) -> None:
-        with contextlib.suppress(OSError), self._log.open("r+b") as log:
-            log.seek(-_LOG_LIMIT // 2, os.SEEK_END)
-            kept = log.read(_LOG_LIMIT // 2)
-            log.truncate(0)  # the worker appends, and goes on behind what is kept
-            log.seek(0)
-            log.write(b"[what was here was dropped: the log had grown too long]\n" + kept)
-            self._log_start = 0
-
-    def _log_tail(self) -> str:
-        """What the worker printed last, for the record of its failure."""
-        try:
-            with self._log.open("rb") as log:
-                log.seek(max(self._log_start, self._log_size() - 4000))
-                return log.read(4000).decode(errors="replace").strip()
-        except OSError:
-            return ""
-
 
 def _undecodable(job: Job, index: int) -> DatasetError:
     """What is wrong with a frame that the tracker's process could not decode."""
@@ -461,15 +382,3 @@ def _undecodable(job: Job, index: int) -> DatasetError:
     except DatasetError as error:
         return error
     return DatasetError(f"{job.sequence.frames[index]} cannot be decoded in the tracker's process")
-
-
-def how_it_ended(code: int) -> str:
-    """What a process's exit code says; a negative one is the signal that killed it."""
-    if code >= 0:
-        return f"the process ended with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:  # a real-time signal
-        name = f"signal {-code}"
-    why = " (systems do that when memory runs out)" if name == "SIGKILL" else ""
-    return f"the process was killed by {name}{why}"

@@ -10,7 +10,6 @@ import contextlib
 import faulthandler
 import logging
 import os
-import platform
 import queue
 import sys
 import tempfile
@@ -19,7 +18,6 @@ import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +28,8 @@ from vosbench.datasets.encoding import encode_labels
 from vosbench.errors import DatasetError
 from vosbench.plugins import Plugins
 from vosbench.processes import MARK, adopt_and_follow, end_tree
+from vosbench.running.executors.environment import hardware, resolve_device, versions
 from vosbench.running.executors.protocol import Channel, ConnectionLost
-from vosbench.specs import TrackerSpec
 from vosbench.tracking.clip import Clip
 from vosbench.tracking.session import Session, make_tracker
 from vosbench.tracking.timing import PeakMemory
@@ -41,15 +39,6 @@ from vosbench.types import Context, Frame, LabelMap, Targets, Video
 _DEPTH = 8
 #: Seconds between two signs of progress that are passed on.
 _TELL_EVERY = 0.2
-#: Modules whose versions decide what a tracker computes -> their distributions.
-_LIBRARIES = {
-    "numpy": ("numpy",),
-    "torch": ("torch",),
-    "torchvision": ("torchvision",),
-    "cv2": ("opencv-python-headless", "opencv-python", "opencv-contrib-python"),
-    "jax": ("jax",),
-    "tensorflow": ("tensorflow",),
-}
 
 
 def main() -> None:
@@ -207,8 +196,8 @@ class _Worker:
                     "type": "ready",
                     "device": self._device,
                     "plugin": self._plugins.provider("trackers", self._spec.name).name,
-                    "versions": _versions(self._plugins, self._spec),
-                    "hardware": _hardware(self._device, threads)
+                    "versions": versions(self._plugins, self._spec),
+                    "hardware": hardware(self._device, threads)
                     | ({"warmup_frames": message["warmup"]} if message["warmup"] else {}),
                     "files": _named(self._files),
                     "code": self._plugins.digest(self._spec),
@@ -253,7 +242,7 @@ class _Worker:
                     "peak_device_memory_bytes": device_memory,
                     "wrapped": self._session.wrapped(clip),
                     "files": _named(self._files),
-                    "versions": _versions(self._plugins, self._spec),
+                    "versions": versions(self._plugins, self._spec),
                 }
             )
 
@@ -383,88 +372,3 @@ def _named(files: Mapping[Path, str]) -> dict[str, str]:
 
 def _plugins(message: dict[str, Any]) -> Plugins:
     return Plugins([Path(path) for path in message["plugin_files"]], message["disabled"])
-
-
-def resolve_device(device: str, spec: TrackerSpec, worker: int = 0) -> str:
-    """What "auto" means here, and which card "cuda" is: of several, each worker takes the next.
-
-    torch is imported only where there may be a CUDA device.
-    """
-    if device not in ("auto", "cuda"):
-        return device
-    if "cuda" not in spec.capabilities.devices:
-        return spec.capabilities.devices[0]
-    if sys.platform == "linux" and not Path("/dev/nvidiactl").exists():
-        return "cpu" if device == "auto" else device
-    try:
-        import torch
-    except ImportError:
-        return "cpu" if device == "auto" else device
-    if not torch.cuda.is_available():
-        return "cpu" if device == "auto" else device
-    cards = torch.cuda.device_count()
-    return f"cuda:{worker % cards}" if cards > 1 else "cuda"
-
-
-def _versions(plugins: Plugins, spec: TrackerSpec) -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for module, distributions in _LIBRARIES.items():
-        if module in sys.modules:
-            found |= _first_installed(distributions)
-    info = plugins.provider("trackers", spec.name)
-    return found | {info.name: info.version}
-
-
-def _first_installed(distributions: tuple[str, ...]) -> dict[str, str]:
-    for distribution in distributions:
-        with contextlib.suppress(PackageNotFoundError):
-            return {distribution: version(distribution)}
-    return {}
-
-
-def _hardware(device: str, threads: int) -> dict[str, Any]:
-    accelerator = ""
-    settings: dict[str, Any] = {}
-    if device.startswith("cuda"):
-        import torch
-
-        accelerator = torch.cuda.get_device_name(device)
-        settings = {
-            "driver": _nvidia_driver(),
-            "cuda": str(torch.version.cuda),
-            "cudnn": str(torch.backends.cudnn.version()),  # type: ignore[no-untyped-call]
-            "cudnn_benchmark": torch.backends.cudnn.benchmark,
-            "cudnn_deterministic": torch.backends.cudnn.deterministic,
-            "tf32_matmul": torch.backends.cuda.matmul.allow_tf32,
-            "tf32_cudnn": torch.backends.cudnn.allow_tf32,
-            "deterministic_algorithms": torch.are_deterministic_algorithms_enabled(),
-        }
-    memory = 0
-    with contextlib.suppress(AttributeError, ValueError, OSError):
-        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    return {
-        "cpu": _cpu_name(),
-        "cores": os.cpu_count() or 1,
-        "threads": threads,
-        "memory_bytes": memory,
-        "accelerator": accelerator,
-        **({"accelerator_settings": settings} if settings else {}),
-        "system": f"{platform.system()} {platform.release()}",
-    }
-
-
-def _nvidia_driver() -> str:
-    """Version of the kernel module, "" if it does not say."""
-    with contextlib.suppress(OSError):
-        for word in Path("/proc/driver/nvidia/version").read_text().split():
-            if word[0].isdigit() and "." in word:
-                return word
-    return ""
-
-
-def _cpu_name() -> str:
-    with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
