@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from vosbench.testing.apart import check_apart
-from vosbench.testing.conformance import (
-    Case,
-    Outcome,
-    check_tracker,
-    conformance_cases,
-    make_context,
-)
+from vosbench.testing.bench import make_context
+from vosbench.testing.cases import Case, conformance_cases
+from vosbench.testing.conformance import Outcome, check_tracker
 from vosbench.testing.synthetic import Synthetic, moving_discs, textured
 
 __all__ = [

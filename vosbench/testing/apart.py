@@ -24,15 +24,9 @@ from vosbench.plugins import Plugins
 from vosbench.processes import end_with_parent
 from vosbench.running.executors.launch import how_it_ended
 from vosbench.specs import TrackerSpec
-from vosbench.testing.conformance import (
-    Case,
-    NonConformance,
-    Outcome,
-    Size,
-    answers_digest,
-    check_tracker,
-    conformance_cases,
-)
+from vosbench.testing.bench import NonConformance
+from vosbench.testing.cases import Case, Size, conformance_cases
+from vosbench.testing.conformance import Outcome, answers_digest, check_tracker
 from vosbench.tracking.session import TrackerFailure
 
 
