@@ -1,0 +1,44 @@
+"""Names of runs, which are names of folders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from hashlib import sha256
+
+from vosbench.errors import RunError
+from vosbench.specs import OptionValue
+
+_LONGEST_NAME = 240  # bytes; file systems allow 255, and some letters are added
+
+
+def run_name(tracker: str, changed: Mapping[str, OptionValue], seed: int) -> str:
+    """The run's folder name: tracker, `+key=value` for each changed option, sorted, `+seed=N`
+    where it is not 0.
+
+    Values that are no file names are shortened and told apart by a digest.
+
+    Example:
+        >>> run_name("eosvos", {"iterations": 10}, 1)
+        'eosvos+iterations=10+seed=1'
+    """
+    parts = [tracker, *(f"{key}={_file_name(changed[key])}" for key in sorted(changed))]
+    return "+".join([*parts, *([f"seed={seed}"] if seed else [])])
+
+
+def check_name(name: str, what: str) -> None:
+    """Raise RunError, which says `what` it is the name of, unless `name` can name a folder."""
+    if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\"):
+        raise RunError(f"{what} {name!r} cannot name a folder", "Rename it.")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise RunError(
+            f"{what} {name[:40]!r}... is longer than {_LONGEST_NAME} bytes", "Shorten it."
+        )
+
+
+def _file_name(value: OptionValue) -> str:
+    text = str(value)
+    if re.fullmatch(r"[\w.,-]{1,60}", text, re.ASCII):
+        return text
+    short = re.sub(r"[^\w.,-]+", "_", text, flags=re.ASCII)[-40:]
+    return f"{short}~{sha256(text.encode()).hexdigest()[:8]}"
