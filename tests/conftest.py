@@ -8,7 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import settings
 from PIL import Image
+
+# A slow machine must not fail a property.
+settings.register_profile("vosbench", deadline=None)
+settings.load_profile("vosbench")
 
 
 def _data_root() -> Path:

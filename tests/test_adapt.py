@@ -28,7 +28,7 @@ def test_the_examples_in_its_documentation_hold() -> None:
 
 
 @given(sizes, st.integers(1, 32), st.booleans())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_without_a_working_size_padding_is_all_that_changes(size, multiple, centred) -> None:
     shown = frame(size)
     fitted = fit(
@@ -46,7 +46,7 @@ def test_without_a_working_size_padding_is_all_that_changes(size, multiple, cent
 
 
 @given(sizes, st.integers(4, 60), st.sampled_from([1, 8, 16]))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_a_mask_comes_back_where_it_was(size, short_side, multiple) -> None:
     height, width = size
     mask = np.zeros(size, bool)

@@ -112,10 +112,10 @@ def test_rows_are_written_as_runs_are_named():
 
 def test_the_published_ablation_stands_beside_its_trackers(ablate):
     """The e-OSVOS plugin's own command knows which tracker is which row of the paper."""
-    from vosbench_eosvos.cli import _ablation_rows
+    from vosbench_eosvos.cli.ablation import ablation_rows
     from vosbench_eosvos.published import SOURCE, ablation
 
-    rows = _ablation_rows()
+    rows = ablation_rows()
     assert rows[0].tracker == "handcrafted-10"
     steps = [Step(row, row.tracker, None) for row in rows]
     table = ablation_table(steps, "davis17-val", published=SOURCE)

@@ -23,7 +23,7 @@ def exact_wilcoxon(differences: list[float]) -> float:
     return float(np.mean(extreme))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(
     st.lists(st.integers(1, 1000), min_size=2, max_size=9, unique=True).flatmap(
         lambda sizes: st.tuples(

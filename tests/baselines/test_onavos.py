@@ -39,7 +39,7 @@ def test_conformance(spec, options, case):
     assert outcome.status == "passed" or case.name == "processes", outcome.reason
 
 
-@settings(deadline=None, max_examples=30)
+@settings(max_examples=30)
 @given(st.integers(0, 40), st.integers(0, 60), st.integers(15, 40), st.floats(5, 60))
 def test_negatives_are_further_from_the_eroded_mask_than_the_distance(top, left, side, distance):
     last = np.zeros((80, 100), bool)

@@ -42,7 +42,7 @@ def weights(net, tmp_path_factory) -> Path:
 
 
 @given(st.integers(1, 4), st.integers(0, 2**32 - 1))
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_soft_aggregation_keeps_odds_in_proportion(count: int, seed: int) -> None:
     each = np.random.default_rng(seed).uniform(0.01, 0.99, (count, 3, 2))
     merged = aggregate(torch.from_numpy(each)).numpy()

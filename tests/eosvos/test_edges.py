@@ -66,7 +66,7 @@ def test_the_same_scene_at_twice_the_size_gives_the_same_mask():
     assert iou(once, truth) > iou(wrong, truth)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     size=st.tuples(st.integers(1, 40), st.integers(1, 40)),
     data=st.data(),

@@ -35,7 +35,7 @@ rows = st.integers(1, 12).flatmap(
 )
 
 
-@settings(deadline=None, max_examples=80)
+@settings(max_examples=80)
 @given(rows)
 def test_lovasz_hinge_is_its_definition(row):
     logits, labels = (np.array(v, np.float64) for v in row)

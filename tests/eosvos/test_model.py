@@ -287,7 +287,7 @@ def test_config_survives_json():
 corners = st.tuples(*[st.floats(0, 1)] * 4)
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(st.lists(corners, min_size=1, max_size=4), st.sampled_from([1, 2]), st.integers(0, 99))
 def test_roi_align_is_torchvisions_inside_the_image(shares, sampling, seed):
     torch.manual_seed(seed)

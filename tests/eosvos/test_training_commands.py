@@ -104,3 +104,13 @@ def test_commands_say_what_is_missing(tmp_path):
     result = CliRunner().invoke(eosvos, ["pretrain", "--cache", str(tmp_path), "--out", "x"])
     assert result.exit_code != 0
     assert "--photos" in str(result.exception)
+
+
+def test_cross_validation_tells_which_folds_have_no_weights(training_folders, tmp_path):
+    result = CliRunner().invoke(
+        eosvos,
+        ["crossval", "--davis", str(training_folders / "davis"), "--cache", str(tmp_path / "cache"),
+         "--out", str(tmp_path / "out"), "--parent", __file__, "--no-train", "--folds", "1,3"],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert "without weights yet: fold 1, 3" in result.output

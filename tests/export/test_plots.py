@@ -26,7 +26,7 @@ def plot_points() -> pd.DataFrame:
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(1, 8), st.integers(1, 8)), min_size=1, max_size=12))
 def test_pareto_front_is_what_nothing_dominates(pairs: list[tuple[int, int]]) -> None:
     fps, score = zip(*pairs, strict=True)

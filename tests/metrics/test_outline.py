@@ -19,7 +19,7 @@ from vosbench.metrics.sequence.stability import (
 
 
 @given(st.integers(0, 20), st.integers(0, 20), st.integers(6, 40), st.integers(6, 80))
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 def test_outline_of_a_rectangle_is_its_four_corners(
     top: int, left: int, height: int, width: int
 ) -> None:
@@ -52,7 +52,7 @@ def test_the_outline_with_most_vertices_may_be_a_hole() -> None:
 
 
 @given(st.integers(1, 9), st.integers(1, 9), st.integers(0, 1000))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_path_is_cheaper(rows: int, columns: int, seed: int) -> None:
     cost = np.random.default_rng(seed).integers(0, 5, (rows, columns)).astype(float)
     path = cheapest_path(cost)
@@ -73,7 +73,7 @@ def test_no_path_is_cheaper(rows: int, columns: int, seed: int) -> None:
 
 
 @given(st.integers(1, 12), st.integers(1, 12), st.integers(0, 100))
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 def test_a_shape_that_moves_keeps_its_outline(down: int, right: int, seed: int) -> None:
     y, x = np.mgrid[:60, :70]
     angle = np.arctan2(y - 25, x - 28)

@@ -75,7 +75,7 @@ def test_two_thousand_random_pairs_agree_float_for_float(seed: int) -> None:
         assert fast == plain_contour(annotation, prediction, radius), context
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.data())
 def test_boundary_and_dilation_agree_with_opencv(data: st.DataObject) -> None:
     height, width = data.draw(st.integers(1, 90)), data.draw(st.integers(1, 300))
@@ -89,7 +89,7 @@ def test_boundary_and_dilation_agree_with_opencv(data: st.DataObject) -> None:
     assert dilated.overlap(pack(probe)) == pack(probe).overlap(dilated) == expected.sum()
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(st.integers(1, 200), st.integers(1, 200), st.integers(0, 2**32 - 1))
 def test_counts_are_those_of_the_mask(height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)
@@ -99,7 +99,7 @@ def test_counts_are_those_of_the_mask(height: int, width: int, seed: int) -> Non
     assert shape.overlap(other) == ((one & two).sum(), (one | two).sum())
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(2, 64), st.integers(2, 64), st.integers(0, 2**32 - 1))
 def test_f_is_symmetric_and_grows_with_the_radius(height: int, width: int, seed: int) -> None:
     rng = np.random.default_rng(seed)

@@ -76,7 +76,7 @@ def same(one: float, two: float) -> bool:
 
 
 @given(st.integers(0, 10_000), st.integers(0, 12), st.integers(1, 40), st.integers(1, 200))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_rim_is_mask_without_its_erosion(seed: int, depth: int, height: int, width: int) -> None:
     rng = np.random.default_rng(seed)
     mask = ndimage.binary_dilation(rng.random((height, width)) > 0.97, iterations=int(seed % 9) + 1)
@@ -89,7 +89,7 @@ def test_rim_is_mask_without_its_erosion(seed: int, depth: int, height: int, wid
 
 
 @given(sequences())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_volume(maps: tuple[np.ndarray, np.ndarray]) -> None:
     truth, guess = maps
     for obj, row in Volume().measure(tracks_of(truth, guess)).objects.items():
@@ -99,7 +99,7 @@ def test_volume(maps: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 @given(sequences())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_presence(maps: tuple[np.ndarray, np.ndarray]) -> None:
     truth, guess = maps
     for obj, row in Presence().measure(tracks_of(truth, guess)).objects.items():
@@ -114,7 +114,7 @@ def test_presence(maps: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 @given(sequences())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_switches(maps: tuple[np.ndarray, np.ndarray]) -> None:
     truth, guess = maps
 
@@ -132,7 +132,7 @@ def test_switches(maps: tuple[np.ndarray, np.ndarray]) -> None:
 
 
 @given(sequences())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_returns_and_their_median_delay(maps: tuple[np.ndarray, np.ndarray]) -> None:
     truth, guess = maps
     tracks = tracks_of(truth, guess)

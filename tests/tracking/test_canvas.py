@@ -18,7 +18,7 @@ LEVELS = np.array([0, 0.2, 0.5, np.nextafter(np.float32(0.5), 1), 0.75, 0.9, 1],
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.booleans())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_it_is_the_label_map_of_all_scores_together(tmp_path_factory, seed, objects, hard):
     random = np.random.default_rng(seed)
     levels = LEVELS[[0, -1]] if hard else LEVELS

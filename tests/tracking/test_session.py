@@ -148,7 +148,7 @@ def test_fusion_takes_the_most_probable_object_and_the_first_on_ties(ctx):
     assert (labels[1, :, 16:] == 3).all()
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2**32 - 1), st.integers(0, 4))
 def test_painting_is_the_argmax_above_one_half(seed, objects):
     generator = np.random.default_rng(seed)

@@ -31,6 +31,7 @@ def cross_validate(
     seed: int,
     train: bool,
     bf16: bool,
+    device: str,
 ) -> None:
     """Train `folds` below `out`, run `trackers` over what each held out, print the table.
 
@@ -43,12 +44,14 @@ def cross_validate(
     for fold in folds:
         weights = out / f"fold-{fold}" / "meta" / "last.safetensors"
         if train:
-            weights = train_fold(folders, parent, out, fold, FoldSettings(), bf16=bf16)
+            weights = train_fold(
+                folders, parent, out, fold, FoldSettings(), bf16=bf16, device=device
+            )
         if weights.is_file():
             found[fold] = weights
     for fold, weights in found.items():
         command = [sys.executable, "-m", "vosbench", "run", "--dataset", "davis16-train"]
-        command += ["--data-root", str(folders.davis), "--seed", str(seed)]
+        command += ["--data-root", str(folders.davis), "--seed", str(seed), "--device", device]
         command += ["--results", str(_results(out, fold)), "-o", f"weights={weights.resolve()}"]
         command += [part for name in trackers for part in ("--tracker", name)]
         command += [part for option in options for part in ("-o", option)]

@@ -17,6 +17,7 @@ from vosbench_eosvos.model import changed
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining
 from vosbench_eosvos.training.pretrain import Pretraining, PretrainSettings
 from vosbench_eosvos.training.runs import DataFolders
+from vosbench_learning.devices import training_device
 
 #: DAVIS-2016 train in five folds, drawn at random once.
 FOLDS: tuple[tuple[str, ...], ...] = (
@@ -60,11 +61,13 @@ def train_fold(
     settings: FoldSettings,
     *,
     bf16: bool,
+    device: str = "cpu",
 ) -> Path:
     """Train one fold in `out`/fold-N, or go on where it stopped; returns its weights.
 
     Args:
         folders: photos and DAVIS. photo_parent: result of `pretrain` on the photos alone.
+        device: see `training_device`.
 
     Raises:
         UsageError: `folders` has no videos.
@@ -74,7 +77,8 @@ def train_fold(
     home = out / f"fold-{fold}"
     corpus = folders.everything_but(FOLDS[fold])
     photos = LearnedOptimiser.load(photo_parent)
-    model = photos.build_model()
+    place = training_device(device)
+    model = photos.build_model().to(place)
     model.bf16 = bf16
     pretraining = Pretraining(
         model,
@@ -105,5 +109,5 @@ def train_fold(
         checkpoint_every=5,
         seed=settings.seed,
     )
-    MetaTraining(learned, corpus, meta, home / "meta", bf16=bf16).run()
+    MetaTraining(learned, corpus, meta, home / "meta", bf16=bf16, device=place).run()
     return home / "meta" / "last.safetensors"

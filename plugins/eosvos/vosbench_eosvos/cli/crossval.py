@@ -1,0 +1,64 @@
+"""The command that trains folds and tracks the videos that each held out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vosbench_eosvos.cli.options import data_options, parse_steps
+
+if TYPE_CHECKING:
+    from vosbench_eosvos.training.runs import DataFolders
+
+
+@click.command()
+@data_options
+@click.option(
+    "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folds and runs."
+)
+@click.option(
+    "--parent",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Weights pre-trained on photos alone (`pretrain` without --davis).",
+)
+@click.option("--folds", default="0,1,2,3,4", show_default=True, help="Which of the five.")
+@click.option("--tracker", "trackers", multiple=True, default=("eosvos-10",), show_default=True)
+@click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Of trackers.")
+@click.option("--seed", default=0, show_default=True, help="Of the trackers.")
+@click.option(
+    "--train/--no-train", default=True, help="Train what is missing, or take what there is."
+)
+def crossval(
+    folders: DataFolders,
+    bf16: bool,
+    device: str,
+    out: Path,
+    parent: Path,
+    folds: str,
+    trackers: tuple[str, ...],
+    options: tuple[str, ...],
+    seed: int,
+    train: bool,
+) -> None:
+    """Train five folds of DAVIS-2016 train; run trackers on the videos that each held out.
+
+    Options are chosen by this table: no video in it was seen by the weights that track it. The same
+    command goes on where it stopped. Weights: OUT/fold-N/meta/last.safetensors.
+    """
+    from vosbench_eosvos.crossval import cross_validate
+
+    cross_validate(
+        folders,
+        parent,
+        out,
+        folds=parse_steps(folds, "--folds"),
+        trackers=trackers,
+        options=options,
+        seed=seed,
+        train=train,
+        bf16=bf16,
+        device=device,
+    )
