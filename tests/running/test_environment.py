@@ -112,3 +112,23 @@ def test_threads_are_the_workers_share(go, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", "3")
     assert go(sequences=["ant"], fresh=True).record.hardware["threads"] == 3
     assert made.record.versions["python"] == ".".join(map(str, sys.version_info[:3]))
+
+
+@pytest.mark.parametrize("policy", ["", "ACTIVE"])
+def test_waiting_threads_sleep_soon_unless_told_otherwise(dataset, tmp_path, monkeypatch, policy):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    if policy:
+        monkeypatch.setenv("OMP_WAIT_POLICY", policy)
+    spy, seen = tmp_path / "spy.py", tmp_path / "seen.txt"
+    spy.write_text(
+        f"""
+import os
+
+if os.getpid() != {os.getpid()}:  # in the worker, not in this process
+    with open({str(seen)!r}, "w") as file:
+        print(os.environ.get("GOMP_SPINCOUNT"), os.environ.get("OMP_WAIT_POLICY"), file=file)
+"""
+    )
+    run(Plugins([Path(fakes.__file__), spy]), dataset, "fake", results=tmp_path / "results")
+    assert seen.read_text().split() == (["None", "ACTIVE"] if policy else ["2000", "None"])

@@ -39,6 +39,10 @@ _THREAD_VARIABLES = (
     "NUMEXPR_NUM_THREADS",
     "OPENCV_FOR_THREADS_NUM",
 )
+#: Iterations (microseconds) that GNU OpenMP's waiting threads spin before they sleep. By default
+#: they spin for milliseconds and keep cores from who has work for them; see docs/timing.md.
+_SPIN = "2000"
+
 #: What would lead a tracker to the annotations.
 _WITHHELD = ("VOSBENCH_DATA", "VOSBENCH_CONFIG")
 
@@ -57,6 +61,8 @@ def launch(python: str, threads: int, mark: str, log: BinaryIO) -> subprocess.Po
     """
     environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
+    if "OMP_WAIT_POLICY" not in environment:
+        environment.setdefault("GOMP_SPINCOUNT", _SPIN)
     environment[MARK] = mark
     # Sets of strings would otherwise be ordered differently in each process.
     environment.setdefault("PYTHONHASHSEED", "0")
