@@ -144,6 +144,11 @@ class Plugins:
         """SHA-256 of the source that `spec` is made of, see `vosbench.provenance`."""
         return source_digest(self.provider("trackers", spec.name).module, spec.factory)
 
+    @property
+    def packages(self) -> set[str]:
+        """Top-level modules that plugins are made of."""
+        return {info.module.partition(".")[0] for info in self.infos}
+
     def observers(self) -> list[Any]:
         """Plugins with session hooks of their own: they watch every sequence."""
         hooks = ("sequence_started", "sequence_finished")

@@ -1,4 +1,5 @@
-"""Which code a run's masks come from: the source of the tracker's plugin, the harness's commit.
+"""Which code a run's masks come from: the source of the tracker's plugin, the packages that it
+imports, the harness's commit.
 
 Needs the standard library only, for a tracker's own environment tells its source by it.
 """
@@ -10,13 +11,19 @@ import functools
 import importlib.util
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+import sys
+import sysconfig
+from collections.abc import Callable, Collection, Iterable, Iterator
 from hashlib import sha256
+from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
 #: A plugin's package that imports another one (`vosbench_learning`) depends on its source too.
 _IMPORTS = re.compile(rb"^\s*(?:from|import)\s+(vosbench_\w+)", re.MULTILINE)
+#: What the harness imports into a tracker's process, and no tracker computes with.
+_HARNESS = frozenset({"vosbench", "click", "platformdirs", "pluggy"})
+_INSTALLED = ("site-packages", "dist-packages")
 
 
 def source_digest(module: str, factory: str | Callable[..., Any]) -> str:
@@ -47,6 +54,57 @@ def source_digest(module: str, factory: str | Callable[..., Any]) -> str:
     return digest.hexdigest()
 
 
+def imported_packages(plugins: Collection[str]) -> dict[str, str]:
+    """Distribution -> version, of all that this process has imported.
+
+    Args:
+        plugins: top-level modules of plugins, whose code counts by itself.
+    """
+    names = {module.partition(".")[0] for module in _foreign(plugins)}
+    if not names:
+        return {}
+    listed = re.compile(rf"^(?:{'|'.join(map(re.escape, sorted(names)))})(?=[/.,]|$)", re.MULTILINE)
+    found = {}
+    for one in distributions():
+        if listed.search(one.read_text("RECORD") or one.read_text("top_level.txt") or ""):
+            found[one.name] = one.version
+    return dict(sorted(found.items()))
+
+
+def imported_sources(plugins: Collection[str]) -> dict[str, Path]:
+    """Name ("package/module.py") -> file, of the modules that this process has imported from
+    elsewhere than an installation: a clone on the path, a file beside the plugin. No version tells
+    their states apart.
+
+    Args:
+        plugins: as for `imported_packages`.
+    """
+    standard = {sysconfig.get_path(kind) for kind in ("stdlib", "platstdlib")}
+    found = {}
+    for module in _foreign(plugins):
+        file = getattr(sys.modules[module], "__file__", None)
+        path = Path(file) if isinstance(file, str) else Path()
+        installed = any(part in _INSTALLED for part in path.parts)
+        if path.is_file() and not installed and standard.isdisjoint(map(str, path.parents)):
+            depth = module.count(".") + (2 if path.stem == "__init__" else 1)
+            found["/".join(path.parts[-depth:])] = path.absolute()
+    return dict(sorted(found.items()))
+
+
+def installed_versions(names: Iterable[str]) -> dict[str, str]:
+    """Distribution -> its version in this environment; "" where it is not installed."""
+    found = dict.fromkeys(names, "")
+    for name in found:
+        with contextlib.suppress(PackageNotFoundError, ValueError):
+            found[name] = version(name)
+    return found
+
+
+def all_installed() -> dict[str, str]:
+    """Distribution -> version, of everything that is installed in this environment."""
+    return {one.name: one.version for one in distributions()}
+
+
 def harness_commit() -> str:
     """Commit of the checkout that the harness runs from, with `-dirty` where its files differ from
     it; "" if it runs from none."""
@@ -61,6 +119,13 @@ def harness_commit() -> str:
     except (OSError, subprocess.SubprocessError):
         return ""
     return answer.stdout.strip()
+
+
+def _foreign(plugins: Collection[str]) -> list[str]:
+    """Names of the imported modules that are neither Python's, the harness's nor a plugin's."""
+    own = sys.stdlib_module_names | _HARNESS | set(plugins)
+    tops = ((name, name.partition(".")[0]) for name in list(sys.modules))
+    return [n for n, top in tops if top not in own and not top.startswith(("vosbench_", "__"))]
 
 
 def _module_of(factory: str | Callable[..., Any]) -> str:

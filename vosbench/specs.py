@@ -107,6 +107,8 @@ class TrackerSpec:
         capabilities: what it can do by itself.
         settings: values of options fixed by this variant, shown as its defaults.
         code: SHA-256 of the source that it is made of; the harness fills it in.
+        packages: distribution -> version, of all that is installed where it lives, if that is
+            another environment; the harness fills it in.
     """
 
     name: str
@@ -116,6 +118,7 @@ class TrackerSpec:
     capabilities: Capabilities = field(default_factory=Capabilities)
     settings: Mapping[str, OptionValue] = field(default_factory=dict)
     code: str = ""
+    packages: Mapping[str, str] = field(default_factory=dict)
 
     def resolve_options(self, given: Mapping[str, str]) -> dict[str, OptionValue]:
         """All options with their values: declared defaults, then `settings`, then `given`.

@@ -77,7 +77,7 @@ def sweep(
     Raises:
         UsageError: the tracker has no such option, a value does not fit, or `settings.options` has
             it too.
-        RunError: the values were measured with different weights, plugin versions or devices.
+        RunError: the values were measured with different code, packages, weights or devices.
     """
     from vosbench.datasets.registry import select
 
@@ -213,7 +213,8 @@ def _require_same_making(option: str, runs: Mapping[OptionValue, Run]) -> None:
 
 
 def _making(run: Run) -> dict[str, str]:
-    """Name -> what the run depended on: device, plugin, files."""
+    """Name -> what the run depended on: device, plugin and its code, packages, files."""
     record = run.record
     plugin = {f"plugin {record.plugin}": record.versions.get(record.plugin, "")}
-    return {"device": record.device, **plugin, **record.files}
+    code = {"the plugin's code": record.code} if record.code else {}
+    return {"device": record.device, **plugin, **code, **record.packages, **record.files}

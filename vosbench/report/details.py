@@ -66,7 +66,7 @@ def details(scored: ScoredRun) -> Details:
         ],
         "Time": _time(timing, record.derived_timing) if timing else [],
         "Machine": [fact for fact in machine if fact[1]],
-        "Versions": sorted(record.versions.items()),
+        "Versions": sorted((record.packages | record.versions).items()),
         "Files (SHA-256)": [(name, digest[:16]) for name, digest in sorted(record.files.items())],
     }
     failed = [f"{s}: {r.error}" for s, r in run.sequences().items() if r.status != "done"]

@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from vosbench.datasets.base import Dataset
+from vosbench.datasets.filedigests import KeptDigests
 from vosbench.errors import RunError
-from vosbench.provenance import harness_commit
+from vosbench.provenance import harness_commit, installed_versions
 from vosbench.running.executors import Job
 from vosbench.running.load import Load
 from vosbench.specs import OptionValue, TrackerSpec
@@ -56,9 +57,10 @@ class RunState:
         done: sequences that need not be tracked again.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, installed: Mapping[str, str]) -> None:
         self.run = run
         self.done: set[str] = set()
+        self._installed = installed
         self._fresh = False
 
     @classmethod
@@ -88,7 +90,8 @@ class RunState:
             source=dataset.source,
             python=python,
         )
-        return cls(Run(results / dataset.name / run_name(spec.name, changed, seed), record))
+        folder = results / dataset.name / run_name(spec.name, changed, seed)
+        return cls(Run(folder, record), spec.packages)
 
     def begin(self, dataset: Dataset, wanted: Sequence[str], fresh: bool) -> None:
         """Take up what is there, unless it is to be discarded."""
@@ -121,6 +124,28 @@ class RunState:
                 more = way if key == "protocol" else ""
                 self.refuse(f"it was made with {key} {before!r}, this is {now!r}{more}")
         self.agree_on_code(old.code, self.run.record.code)
+        if not old.nodes:  # what other machines have, their workers say
+            self._check_packages(old)
+            self._check_files(old)
+
+    def _check_packages(self, old: RunRecord) -> None:
+        """Refuse if a package that was imported is installed in another version now."""
+        installed = self._installed if self.run.record.python else installed_versions(old.packages)
+        for name, before in old.packages.items():
+            if (now := installed.get(name, "")) != before:
+                state = f"it is {now} now" if now else "it is not installed now"
+                self.refuse(f"the package {name} was {before}, {state}")
+
+    def _check_files(self, old: RunRecord) -> None:
+        """Refuse if weights or modules have been changed where they lay, or where options say."""
+        named = [Path(v).absolute() for v in old.options.values() if isinstance(v, str) and v]
+        with KeptDigests() as kept:
+            for name, before in old.files.items():
+                given = [path for path in named if f"{path.as_posix()}".endswith(f"/{name}")]
+                for path in (Path(old.places.get(name, "")), *given):
+                    with contextlib.suppress(OSError):  # what is gone is no other file
+                        if path.is_file() and (now := kept.of([path]).hex()) != before:
+                            self.refuse(f"{name} was {before[:12]}, it is {now[:12]} now: {path}")
 
     def agree_on_code(self, before: str, now: str) -> None:
         """Refuse if the plugin's source is another one; "" is unknown."""
@@ -136,10 +161,10 @@ class RunState:
             self._fresh = False
 
     def agree(self, key: str, now: Mapping[str, str]) -> None:
-        """Note versions or files; refuse if the done sequences came from others."""
+        """Note versions, packages or files; refuse if sequences were tracked with others."""
         noted: dict[str, str] = getattr(self.run.record, key)
         for name, value in now.items():
-            if self.done and noted.get(name, value) != value:
+            if noted.get(name, value) != value:
                 self.refuse(f"{name} was {noted[name][:12]}, it is {value[:12]} now")
         noted.update(now)
 
@@ -244,7 +269,8 @@ class RunRecorder:
             run = state.run
             if record.status == "done":
                 state.agree("files", info["files"])
-                run.record.versions |= info["versions"]
+                state.agree("packages", info["packages"])
+                run.record.places |= info["places"]
                 run.record.wrapped = run.record.wrapped or info["wrapped"]
                 run.record.shared_machine |= shared
                 run.record.derived_timing |= len(self._states) > 1

@@ -103,7 +103,7 @@ def _require_same(one: Run, other: Run) -> None:
             f"{one.folder} and {other.folder} are parts of different runs: "
             f"the plugin's code is {codes[0][:12]} and {codes[1][:12]}"
         )
-    for kind in ("versions", "files"):
+    for kind in ("versions", "packages", "files"):
         ours, theirs = getattr(one.record, kind), getattr(other.record, kind)
         names = [one.record.plugin] if kind == "versions" else set(ours) & set(theirs)
         for name in names:
@@ -145,6 +145,7 @@ def _record(
         sequences=names,
         fingerprint=_fingerprint(dataset, names),
         versions={name: v for part in parts for name, v in part.versions.items()},
+        packages={name: v for part in parts for name, v in part.packages.items()},
         files={name: digest for part in parts for name, digest in part.files.items()},
         nodes=nodes,
         jobs=max(part.jobs for part in parts),

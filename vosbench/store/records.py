@@ -124,9 +124,11 @@ class RunRecord:
         imported: where masks that another program made were taken from; "" for runs of ours. Their
             speed is stated, not measured.
         source: folder of a dataset that was given by its path, "" if by its name.
-        versions: package or plugin -> version; plugin is the plugin that registers the tracker.
-        files: file that the result depends on -> SHA-256; the end of its path names it, longer
-            where two have one name.
+        versions: of Python, vosbench and `plugin`, the plugin that registers the tracker.
+        packages: distribution -> version, of everything that the tracker's process imported.
+        files: file that the result depends on -> SHA-256: weights by the end of their path, longer
+            where two have one name, and modules that no installed package holds.
+        places: where each of `files` lay.
         code: SHA-256 of the source of the tracker's plugin, see `vosbench.provenance`; "" in
             records of earlier versions.
         commit: of the harness's checkout when the run was last worked on, with "-dirty" where files
@@ -157,7 +159,9 @@ class RunRecord:
     imported: str = ""
     plugin: str = ""
     versions: dict[str, str] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
     files: dict[str, str] = field(default_factory=dict)
+    places: dict[str, str] = field(default_factory=dict)
     code: str = ""
     commit: str = ""
     hardware: dict[str, Any] = field(default_factory=dict)

@@ -57,7 +57,8 @@ _DONE = {
     "peak_device_memory_bytes": int,
     "wrapped": str,
     "files": dict,
-    "versions": dict,
+    "places": dict,
+    "packages": dict,
 }
 
 
@@ -124,6 +125,7 @@ class WorkerProcess:
                 capabilities=Capabilities(**capabilities),
                 settings=spec["settings"],
                 code=typed(spec, "code", str),
+                packages=typed(spec, "packages", dict),
             )
         except (KeyError, TypeError, AttributeError, MalformedMessage) as error:
             raise self._not_started(f"its description is malformed: {error!r}") from None

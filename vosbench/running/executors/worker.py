@@ -28,7 +28,13 @@ from vosbench.datasets.encoding import encode_labels
 from vosbench.errors import DatasetError
 from vosbench.plugins import Plugins
 from vosbench.processes import MARK, adopt_and_follow, end_tree
-from vosbench.running.executors.environment import hardware, resolve_device, versions
+from vosbench.provenance import all_installed
+from vosbench.running.executors.environment import (
+    Dependencies,
+    hardware,
+    resolve_device,
+    versions,
+)
 from vosbench.running.executors.protocol import Channel, ConnectionLost
 from vosbench.tracking.clip import Clip
 from vosbench.tracking.session import Session, make_tracker
@@ -156,7 +162,6 @@ class _Worker:
     def __init__(self, channel: Channel, frames: queue.Queue[NDArray[Any]]) -> None:
         self._channel = channel
         self._frames = frames
-        self._files: dict[Path, str] = {}
         self._told = 0.0
         self._cold_frames = 0
 
@@ -165,7 +170,8 @@ class _Worker:
         with self._reporting("failed"):
             plugins = _plugins(message)
             spec = plugins.tracker(message["tracker"])
-            described = asdict(replace(spec, code=plugins.digest(spec)))
+            code, packages = plugins.digest(spec), all_installed()
+            described = asdict(replace(spec, code=code, packages=packages))
             described["factory"] = str(spec.factory)
             self._channel.send({"type": "described", "spec": described})
 
@@ -176,6 +182,7 @@ class _Worker:
             self._message = message
             self._cold_frames = message["warmup"]
             self._plugins = _plugins(message)
+            self._depends = Dependencies(self._plugins)
             self._spec = self._plugins.tracker(message["tracker"])
             device = message["device"]
             threads = message["threads"]
@@ -199,7 +206,7 @@ class _Worker:
                     "versions": versions(self._plugins, self._spec),
                     "hardware": hardware(self._device, threads)
                     | ({"warmup_frames": message["warmup"]} if message["warmup"] else {}),
-                    "files": _named(self._files),
+                    "files": self._depends.files,
                     "code": self._plugins.digest(self._spec),
                 }
             )
@@ -223,6 +230,7 @@ class _Worker:
 
                 timings = self._session.run(clip, ctx, emit, self._on_call)
             resident, device_memory = memory.read()
+            self._depends.look_at_imports()
             self._channel.send(
                 {
                     "type": "done",
@@ -241,8 +249,9 @@ class _Worker:
                     "peak_memory_bytes": resident,
                     "peak_device_memory_bytes": device_memory,
                     "wrapped": self._session.wrapped(clip),
-                    "files": _named(self._files),
-                    "versions": versions(self._plugins, self._spec),
+                    "files": self._depends.files,
+                    "places": self._depends.places,
+                    "packages": self._depends.packages,
                 }
             )
 
@@ -271,12 +280,9 @@ class _Worker:
             scratch=scratch,
             logger=logging.getLogger(self._message["tracker"]),
             snapshots={k: tuple(v) for k, v in self._message["snapshots"].items()},
-            on_file=self._on_file,
+            on_file=self._depends.add_file,
             on_progress=self._on_progress,
         )
-
-    def _on_file(self, path: Path, digest: str) -> None:
-        self._files[path.absolute()] = digest
 
     def _on_call(self, call: str, index: int) -> None:
         if call:
@@ -355,19 +361,6 @@ class _Writer:
         self._thread.join()
         if self._error is not None and kind is None:
             raise self._error
-
-
-def _named(files: Mapping[Path, str]) -> dict[str, str]:
-    """The files by the shortest end of their paths that no other one has."""
-
-    def end(path: Path) -> str:
-        others = [other.parts for other in files if other != path]
-        for count in range(1, len(path.parts)):
-            if all(other[-count:] != path.parts[-count:] for other in others):
-                return "/".join(path.parts[-count:])
-        return str(path)
-
-    return {end(path): digest for path, digest in files.items()}
 
 
 def _plugins(message: dict[str, Any]) -> Plugins:
