@@ -44,6 +44,8 @@ def vosbench_register_trackers(register):
 """
 
 
+_PARTS = ("JPEGImages", "Annotations")
+
 #: What a command was, its seconds, and the peak MB of the largest of its processes.
 Measured = tuple[str, float, float]
 
@@ -61,18 +63,17 @@ def make_dataset(
             y * height // across : (y + 1) * height // across - 1,
             x * width // across : (x + 1) * width // across - 1,
         ] = obj + 1
-    image = np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8)
-    cv2.imwrite(str(root / "image.jpg"), cv2.blur(image, (9, 9)))
-    write_labels(root / "labels.png", labels)
+    image = cv2.blur(np.random.default_rng(0).integers(0, 255, (*size, 3), np.uint8), (9, 9))
     for sequence in range(sequences):
-        for part, source, suffix in (
-            ("JPEGImages", "image.jpg", "jpg"),
-            ("Annotations", "labels.png", "png"),
-        ):
-            folder = root / "data" / part / "480p" / f"s{sequence:05d}"
+        name = f"480p/s{sequence:05d}"
+        images, annotations = (root / "data" / part / name for part in _PARTS)
+        for folder in (images, annotations):
             folder.mkdir(parents=True)
-            for frame in range(frames):
-                (folder / f"{frame:05d}.{suffix}").hardlink_to(root / source)
+        cv2.imwrite(str(images / "00000.jpg"), image)
+        write_labels(annotations / "00000.png", labels)
+        for frame in range(1, frames):
+            (images / f"{frame:05d}.jpg").hardlink_to(images / "00000.jpg")
+            (annotations / f"{frame:05d}.png").hardlink_to(annotations / "00000.png")
     return root / "data"
 
 

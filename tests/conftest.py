@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
+import subprocess
 import warnings
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +53,49 @@ def _private_user_folders(tmp_path: Path, _cache: Path, monkeypatch: pytest.Monk
     """No test reads or writes the developer's own configuration or cache."""
     monkeypatch.setenv("VOSBENCH_CONFIG", str(tmp_path / "config.toml"))
     monkeypatch.setenv("VOSBENCH_CACHE", str(_cache))
+
+
+@dataclass(frozen=True)
+class Disk:
+    """A disk whose power can be cut.
+
+    Attributes:
+        folder: where it is mounted.
+        cut: gives what is on it if the power fails now: what programs wrote and the system has not
+            sent to it yet is lost.
+    """
+
+    folder: Path
+    cut: Callable[[], Path]
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Disk]:
+    """An ext4 image in memory, mounted. Its copy is what a power cut leaves; mounting that replays
+    the journal. Skips where a system does not let us mount."""
+    memory, folder = tmp_path / "memory", tmp_path / "disk"
+    image = memory / "image"
+    with contextlib.ExitStack() as mounted:
+
+        def mount(kind: str, image: Path, at: Path) -> None:
+            at.mkdir()
+            subprocess.run(["mount", *kind.split(), image, at], check=True, capture_output=True)
+            mounted.callback(subprocess.run, ["umount", "--lazy", at], check=True)
+
+        def cut() -> Path:
+            after = tmp_path / f"after-{len(list(tmp_path.iterdir()))}"
+            mount("-o loop", shutil.copyfile(image, memory / after.name), after)
+            return after
+
+        try:
+            mount("-t tmpfs", Path("none"), memory)
+            with image.open("wb") as stream:
+                stream.truncate(16 << 20)
+            subprocess.run(["mkfs.ext4", "-q", image], check=True, capture_output=True)
+            mount("-o loop", image, folder)
+        except (OSError, subprocess.CalledProcessError) as error:
+            pytest.skip(f"no disk can be mounted here: {error}")
+        yield Disk(folder, cut)
 
 
 @pytest.fixture(scope="session")

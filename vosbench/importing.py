@@ -108,7 +108,6 @@ def import_masks(
         problems: list[str] = []
         for video in dataset.sequences:
             problems += _copy(source, video, dataset, run)
-            run.save_sequence(_timed(video, fps))
             advance()
         if problems:
             raise EvaluationError(
@@ -117,6 +116,7 @@ def import_masks(
                 "Nothing was written. --sequence or --list import a part.",
                 tuple(problems),
             )
+        run.save_sequences([_timed(video, fps) for video in dataset.sequences])
         run.save()
         if home.exists():
             shutil.rmtree(home)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import queue
 import shutil
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import replace
+import threading
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +44,14 @@ class Progress:
 
     def finished(self, record: SequenceRecord) -> None:
         """A sequence is done or has failed."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """A sequence that is done or has failed: its record, and that of each variant."""
+
+    record: SequenceRecord
+    records: Mapping[str, SequenceRecord]
 
 
 #: Under which a perturbed run notes, among its options, what was done to its input.
@@ -166,7 +175,7 @@ class RunState:
         for name, value in now.items():
             if noted.get(name, value) != value:
                 self.refuse(f"{name} was {noted[name][:12]}, it is {value[:12]} now")
-        noted.update(now)
+        setattr(self.run.record, key, {**noted, **now})  # anew: it may just be written down
 
     def refuse(self, why: str) -> None:
         raise RunError(
@@ -189,8 +198,8 @@ class RunState:
 class RunRecorder:
     """Hears what the executor reports and writes it down; a `vosbench.running.executors.Report`.
 
-    Use as a context manager: a thread of its own waits for the disk, so that no tracker does. At
-    the end of the block all is written.
+    Use as a context manager: a thread of its own waits for the disk, so that no tracker does. What
+    ends while it waits is synced together the next time. At the end of the block all is written.
     """
 
     def __init__(
@@ -205,21 +214,48 @@ class RunRecorder:
         self._commit = harness_commit()
         self._load = Load()
         self._stamps: dict[str, list[tuple[int, int]]] = {}
-        self._writing = ThreadPoolExecutor(1, "recorder")
-        self._written: list[Future[None]] = []
+        self._changed: set[str] = set()
+        self._ended: queue.SimpleQueue[_Ended | None] = queue.SimpleQueue()
+        self._failure: BaseException | None = None
+        self._writing = threading.Thread(target=self._write, name="recorder", daemon=True)
 
     def __enter__(self) -> RunRecorder:
+        self._writing.start()
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._writing.shutdown()
-        self._raise_failures()
+        self._ended.put(None)
+        self._writing.join()
+        self._raise_failure()
 
-    def _raise_failures(self) -> None:
-        done = [future for future in self._written if future.done()]
-        self._written = [future for future in self._written if future not in done]
-        for future in done:
-            future.result()
+    def _raise_failure(self) -> None:
+        if self._failure is not None:
+            raise self._failure
+
+    def _write(self) -> None:
+        """Body of the thread: write whatever has ended meanwhile, until None comes."""
+        more = True
+        while more:
+            batch = [self._ended.get()]
+            with contextlib.suppress(queue.Empty):
+                while True:
+                    batch.append(self._ended.get_nowait())
+            more = None not in batch
+            try:
+                self._write_batch([ended for ended in batch if ended is not None])
+            except BaseException as error:
+                self._failure = error
+                return
+
+    def _write_batch(self, batch: Sequence[_Ended]) -> None:
+        for variant, state in self._states.items():
+            if variant in self._changed:
+                self._changed.discard(variant)
+                state.run.save()
+            if own := [ended.records[variant] for ended in batch if variant in ended.records]:
+                state.run.save_sequences(own)
+        for ended in batch:
+            self.progress.finished(ended.record)
 
     def ready(self, info: Mapping[str, Any]) -> None:
         from vosbench import __version__
@@ -235,19 +271,19 @@ class RunRecorder:
             plugin = {record.plugin: info["versions"][record.plugin]}
             state.agree("versions", plugin)
             state.agree("files", info["files"])
-            record.versions |= {**info["versions"], "vosbench": __version__}
+            record.versions = {**record.versions, **info["versions"], "vosbench": __version__}
             record.code = info["code"]
             record.commit = self._commit
             record.hardware = info["hardware"]
             if node := info.get("node"):
-                record.nodes[node] = info["hardware"]
+                record.nodes = {**record.nodes, node: info["hardware"]}
             record.jobs = self._jobs
             record.status = "running"
             record.started = record.started or _now()
             state.run.save()
 
     def started(self, job: Job) -> None:
-        self._raise_failures()
+        self._raise_failure()
         self._stamps[job.sequence.name] = _stamp(job)
         for variant in job.masks:
             self._states[variant].run.clear_sequence(job.sequence.name)
@@ -264,25 +300,28 @@ class RunRecorder:
         if record.status == "done" and _stamp(job) != self._stamps[job.sequence.name]:
             problem = "its files changed while it was tracked"
             record = SequenceRecord.failure(job.sequence.name, problem)
+        own = {}
         for variant in job.masks:
-            state = self._states[variant]
-            run = state.run
             if record.status == "done":
-                state.agree("files", info["files"])
-                state.agree("packages", info["packages"])
-                run.record.places |= info["places"]
-                run.record.wrapped = run.record.wrapped or info["wrapped"]
-                run.record.shared_machine |= shared
-                run.record.derived_timing |= len(self._states) > 1
-                self._write(run.save)
-            own = record
+                self._note(variant, info, shared)
+            own[variant] = record
             if record.status == "done" and len(self._states) > 1:
-                own = record.as_variant(variant, len(self._states))
-            self._write(run.save_sequence, own)
-        self._write(self.progress.finished, record)
+                own[variant] = record.as_variant(variant, len(self._states))
+        self._ended.put(_Ended(record, own))
 
-    def _write(self, write: Callable[..., None], *what: SequenceRecord) -> None:
-        self._written.append(self._writing.submit(write, *what))
+    def _note(self, variant: str, info: Mapping[str, Any], shared: bool) -> None:
+        """Take up in the run's record what a sequence has told."""
+        state = self._states[variant]
+        record = state.run.record
+        before = replace(record)
+        state.agree("files", info["files"])
+        state.agree("packages", info["packages"])
+        record.places = {**record.places, **info["places"]}
+        record.wrapped = record.wrapped or info["wrapped"]
+        record.shared_machine |= shared
+        record.derived_timing |= len(self._states) > 1
+        if record != before:
+            self._changed.add(variant)
 
 
 def _stamp(job: Job) -> list[tuple[int, int]]:

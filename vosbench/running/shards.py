@@ -76,9 +76,9 @@ def merge(parts: Sequence[Run], dataset: Dataset, results: Path, *, partial: boo
     if run.folder.exists():
         raise RunError(f"{run.folder} is there already", "Name another folder by --results.")
     with run.locked():
-        for sequence, (part, told) in done.items():
+        for sequence, (part, _) in done.items():
             shutil.copytree(part.masks / sequence, run.masks / sequence)
-            run.save_sequence(told)
+        run.save_sequences([told for _, told in done.values()])
         run.save()  # last: without it the folder is no run
     return run
 

@@ -8,8 +8,8 @@ import glob
 import json
 import logging
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 from typing import Any, Self
@@ -119,14 +119,22 @@ class Run:
         _write_json(self.folder / "run.json", dataclasses.asdict(self.record))
 
     def save_sequence(self, record: SequenceRecord) -> None:
-        """Note that a sequence is done or has failed. The masks of one that is done are synced
+        """Note that a sequence is done or has failed; see `save_sequences`."""
+        self.save_sequences([record])
+
+    def save_sequences(self, records: Sequence[SequenceRecord]) -> None:
+        """Note that sequences are done or have failed. The masks of those that are done are synced
         before: a record outlives a power cut only with the masks that it vouches for."""
-        if record.status == "done":
-            masks = _files(self.masks / record.sequence)
-            sync_files(masks)
-            sizes = {path.name: path.stat().st_size for path in masks}
-            record = dataclasses.replace(record, masks=sizes)
-        _write_json(self._sequence_path(record.sequence), dataclasses.asdict(record))
+        masks = {r.sequence: _files(self.masks / r.sequence) for r in records if r.status == "done"}
+        sync_files(path for paths in masks.values() for path in paths)
+        written = []
+        for record in records:
+            if paths := masks.get(record.sequence):
+                record = replace(record, masks={p.name: p.stat().st_size for p in paths})
+            path = self._sequence_path(record.sequence)
+            _write_json(path, dataclasses.asdict(record), sync=False)
+            written.append(path)
+        sync_files(written)
 
     def intact(self, record: SequenceRecord) -> bool:
         """Whether the masks of a sequence that is done are there as its record says."""
@@ -198,10 +206,10 @@ def _opened(results: Path, dataset: str | None) -> tuple[list[Run], list[RunErro
     return runs, errors
 
 
-def _write_json(path: Path, value: Any) -> None:
-    """Write `value` so that a reader sees the old or the new file, never half of one, after a power
-    cut too."""
-    with written_whole(path) as stream:
+def _write_json(path: Path, value: Any, *, sync: bool = True) -> None:
+    """Write `value` so that a reader sees the old or the new file, never half of one; after a power
+    cut too if it is synced, see `vosbench.durable.sync_files`."""
+    with written_whole(path, sync=sync) as stream:
         stream.write(f"{json.dumps(value, indent=1)}\n".encode())
 
 

@@ -231,11 +231,23 @@ def load_corpus(sources: Sequence[_Source], cache: Path, *, decoded: bool = True
     stem = cache / key.hexdigest()[:16]
     index, blob = stem.with_suffix(".json" if decoded else ".index.json"), stem.with_suffix(".bin")
     with FileLock(stem.with_suffix(".lock")):
-        if not index.is_file():
+        if (stored := _read_index(index)) is None:
             _decode_all(sources, index, blob if decoded else None)
-    stored = json.loads(index.read_text())
-    items = [Item(**{**i, "objects": tuple(i["objects"])}) for i in stored["items"]]
-    return Corpus(items, stored["skipped"], Decoded(blob) if decoded else Files(sources))
+            stored = _read_index(index)
+    if stored is None:
+        raise DatasetError(f"{index} cannot be read", f"Is {cache} a folder that keeps files?")
+    items, skipped = stored
+    return Corpus(items, skipped, Decoded(blob) if decoded else Files(sources))
+
+
+def _read_index(index: Path) -> tuple[list[Item], list[str]] | None:
+    """Items and what was skipped; None if there is no index, or a broken one."""
+    try:
+        stored = json.loads(index.read_text())
+        items = [Item(**{**i, "objects": tuple(i["objects"])}) for i in stored["items"]]
+        return items, list(stored["skipped"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def _decode_all(sources: Sequence[_Source], index: Path, blob: Path | None) -> None:
