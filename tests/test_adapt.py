@@ -64,6 +64,21 @@ def test_a_mask_comes_back_where_it_was(size, short_side, multiple) -> None:
     np.testing.assert_allclose(found, np.argwhere(mask).mean(0), atol=cell)
 
 
+@given(sizes, st.integers(8, 64))
+@settings(max_examples=20, deadline=None)
+def test_a_square_is_a_square_whatever_the_frame_and_comes_back(size, side) -> None:
+    fitted = fit(frame(size), "cpu", square=side)
+    assert fitted.tensor.shape == (1, 3, side, side)
+    left = np.zeros(size, bool)
+    left[:, : size[1] // 2] = True
+    there = fitted.mask(left)
+    assert there[:, : side // 2 - 1].all() and not there[:, side // 2 + 1 :].any()
+    coarse = there[::2, ::2][None] if side % 2 == 0 else there[None]
+    back = fitted.native(coarse)[0].numpy() > 0.5
+    assert back.shape == size
+    assert (back != left).mean() <= 2 / min(size[1], side) + 2 / side
+
+
 def test_one_pixel_survives_every_working_size() -> None:
     mask = np.zeros((60, 80), bool)
     mask[59, 79] = True

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 from vosbench import moved
 from vosbench.hookspecs import hookimpl
-from vosbench.specs import Capabilities, Option, OptionValue, TrackerSpec
+from vosbench.specs import Capabilities, Option, OptionValue, Origin, TrackerSpec
 
 if TYPE_CHECKING:
     from vosbench.api import compare, evaluate, open_dataset, run
@@ -40,6 +40,7 @@ __all__ = [
     "Frame",
     "Option",
     "OptionValue",
+    "Origin",
     "Plugins",
     "Prediction",
     "Targets",

@@ -92,11 +92,13 @@ class Fitted:
 
         maps = maps.float()
         whole = self.tensor.shape[-2:]
-        if maps.shape[-2:] != whole:
+        padded = tuple(whole) != self.size
+        if padded and maps.shape[-2:] != whole:
             maps = F.interpolate(maps[None], tuple(whole), mode="bilinear", align_corners=False)[0]
         top, left = self.offset
-        maps = maps[:, top : top + self.size[0], left : left + self.size[1]]
-        if self.size == self.native_size:
+        if padded:
+            maps = maps[:, top : top + self.size[0], left : left + self.size[1]]
+        if maps.shape[-2:] == self.native_size:
             return maps
         return F.interpolate(maps[None], self.native_size, mode="bilinear", align_corners=False)[0]
 
@@ -108,7 +110,9 @@ class Fitted:
 
         given = torch.from_numpy(np.ascontiguousarray(mask, np.float32))[None, None]
         if self.size != self.native_size:
-            share = F.interpolate(given, self.size, mode="area")
+            share = F.interpolate(
+                given, self.size, mode="bilinear", align_corners=False, antialias=True
+            )
             given = ((share >= min(0.5, float(share.max()))) & (share > 0)).float()
         out = torch.zeros(self.tensor.shape[-2:])
         top, left = self.offset
@@ -138,6 +142,7 @@ def fit(
     mean: Sequence[float] = (0.0, 0.0, 0.0),
     std: Sequence[float] = (1.0, 1.0, 1.0),
     short_side: int = 0,
+    square: int = 0,
     multiple: int = 1,
     centred: bool = False,
     dtype: torch.dtype | None = None,
@@ -147,6 +152,7 @@ def fit(
     Args:
         mean, std: of the channels, in units of 0..1 RGB.
         short_side: larger frames are shrunk to it (bilinear, antialiased); 0 keeps native size.
+        square: frames of any size are squashed to this height and width instead, as SAM wants it.
         multiple: height and width are padded with zeros to multiples of it, right and below.
         centred: pad equally on both sides instead.
         dtype: float32 by default.
@@ -157,6 +163,8 @@ def fit(
     height, width = frame.size
     scale = short_side / min(height, width) if 0 < short_side < min(height, width) else 1.0
     size = (max(1, round(height * scale)), max(1, round(width * scale)))
+    if square:
+        size = (square, square)
     x = torch.from_numpy(frame.image.transpose(2, 0, 1).copy())[None].to(device).float() / 255
     if size != frame.size:
         x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)

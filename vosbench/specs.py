@@ -93,6 +93,27 @@ class Capabilities:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Origin:
+    """Where a tracker by others comes from: what it needs beside its plugin, and what to expect.
+
+    Attributes:
+        requirements: pinned, for pip; `vosbench trackers install NAME` installs them into an
+            environment of the tracker's own. None are needed where it runs in ours.
+        weights: address of the page that the trained weights are downloaded from.
+        revision: commit of that page, where one is pinned.
+        licence: of the weights.
+        published: name of the method whose published numbers these weights should reach
+            (`vosbench compare --published NAME`).
+    """
+
+    requirements: tuple[str, ...] = ()
+    weights: str = ""
+    revision: str = ""
+    licence: str = ""
+    published: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TrackerSpec:
     """A tracker by name.
 
@@ -106,6 +127,7 @@ class TrackerSpec:
         options: the options it understands, with defaults.
         capabilities: what it can do by itself.
         settings: values of options fixed by this variant, shown as its defaults.
+        origin: of a tracker by others: what to install, where its weights are, what to expect.
         code: SHA-256 of the source that it is made of; the harness fills it in.
         packages: distribution -> version, of all that is installed where it lives, if that is
             another environment; the harness fills it in.
@@ -117,6 +139,7 @@ class TrackerSpec:
     options: tuple[Option, ...] = ()
     capabilities: Capabilities = field(default_factory=Capabilities)
     settings: Mapping[str, OptionValue] = field(default_factory=dict)
+    origin: Origin | None = None
     code: str = ""
     packages: Mapping[str, str] = field(default_factory=dict)
 

@@ -10,7 +10,7 @@ from vosbench.cli.options import json_option, load_plugins, plugin_options
 
 if TYPE_CHECKING:
     from vosbench.plugins import Plugins
-    from vosbench.specs import TrackerSpec
+    from vosbench.specs import Origin, TrackerSpec
 
 
 @click.command()
@@ -44,7 +44,22 @@ def _describe(plugins: Plugins, spec: TrackerSpec) -> dict[str, Any]:
             {**asdict(option), "default": defaults[option.name]} for option in spec.options
         ],
         "capabilities": asdict(spec.capabilities),
+        "origin": asdict(spec.origin) if spec.origin else None,
     }
+
+
+def _of_others(origin: Origin) -> dict[str, str]:
+    """What is declared of a tracker by others, as far as it is."""
+    at = f" at {origin.revision}" if origin.revision else ""
+    rows = {
+        "weights": f"{origin.weights}{at}" if origin.weights else "",
+        "licence of its weights": origin.licence,
+        "to be installed": ", ".join(origin.requirements),
+        "published as": f"{origin.published} (vosbench compare --published)"
+        if origin.published
+        else "",
+    }
+    return {key: value for key, value in rows.items() if value}
 
 
 def _show_all(plugins: Plugins) -> None:
@@ -72,7 +87,7 @@ def _show_one(plugins: Plugins, spec: TrackerSpec) -> None:
     version = f" {provider.version}" if provider.version else ""
     console.print(f"[bold]{spec.name}[/] (plugin {provider.name}{version})\n{spec.summary}\n")
     capabilities = spec.capabilities
-    rows = {
+    rows: dict[str, bool | str] = {
         "several objects": capabilities.multi_object,
         "late objects": capabilities.late_objects,
         "gradients": capabilities.needs_grad,
@@ -83,6 +98,8 @@ def _show_one(plugins: Plugins, spec: TrackerSpec) -> None:
         "devices": ", ".join(capabilities.devices),
         "several values in one run": ", ".join(capabilities.snapshots) or "no option",
     }
+    if spec.origin:
+        rows |= _of_others(spec.origin)
     facts = Table(box=None, show_header=False)
     for key, value in rows.items():
         facts.add_row(key, value if isinstance(value, str) else ("no", "yes")[value])

@@ -7,23 +7,56 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from vosbench import Option, TrackerSpec, hookimpl
+from vosbench import Option, Origin, TrackerSpec, hookimpl
 
-#: Sizes of SAM 2.1 as users type them; the same words name the repositories of their weights.
-SAM2_SIZES = ("tiny", "small", "base-plus", "large")
+_WEIGHTS = Option("weights", "", "folder of config.json and model.safetensors, or: random")
+_APACHE = "Apache-2.0"
+
+#: Sizes of SAM 2.1 as users type them, with their names in tables of published numbers; the same
+#: words name the repositories of their weights.
+SAM2_SIZES = {"tiny": "tiny", "small": "small", "base-plus": "base+", "large": "large"}
 
 #: One entry a tracker; `vosbench trackers` shows them in this order.
-TRACKERS = tuple(
+TRACKERS = (
+    *(
+        TrackerSpec(
+            name=f"sam2.1-hiera-{size}",
+            factory="vosbench_zoo.sam:Sam2",
+            summary=f"SAM 2.1 ({size}), prompted with masks, frame by frame (vosbench[zoo]).",
+            options=(
+                _WEIGHTS,
+                Option("size", size, "size of model that the weights must be of", (*SAM2_SIZES,)),
+            ),
+            origin=Origin(
+                weights=f"https://huggingface.co/facebook/sam2.1-hiera-{size}",
+                licence=_APACHE,
+                published=f"SAM 2.1 {published}",
+            ),
+        )
+        for size, published in SAM2_SIZES.items()
+    ),
     TrackerSpec(
-        name=f"sam2.1-hiera-{size}",
-        factory="vosbench_zoo.sam2:Sam2",
-        summary=f"SAM 2.1 ({size}), prompted with masks, frame by frame (vosbench[zoo]).",
-        options=(
-            Option("weights", "", "folder of config.json and model.safetensors, or: random"),
-            Option("size", size, "size of model that the weights must be of", SAM2_SIZES),
+        name="edgetam",
+        factory="vosbench_zoo.sam:EdgeTam",
+        summary="EdgeTAM, prompted with masks, frame by frame (vosbench[zoo]).",
+        options=(_WEIGHTS,),
+        origin=Origin(
+            weights="https://huggingface.co/yonigozlan/EdgeTAM-hf",
+            licence=_APACHE,
+            published="EdgeTAM",
         ),
-    )
-    for size in SAM2_SIZES
+    ),
+    TrackerSpec(
+        name="sam3",
+        factory="vosbench_zoo.sam:Sam3",
+        summary="The tracker of SAM 3, prompted with masks, frame by frame (vosbench[zoo]).",
+        options=(_WEIGHTS,),
+        origin=Origin(
+            weights="https://huggingface.co/facebook/sam3",
+            licence="SAM License",
+            published="SAM 3",
+        ),
+    ),
 )
 
 
