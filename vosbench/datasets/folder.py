@@ -23,7 +23,7 @@ from vosbench.datasets.layout import (
     resolution_folder,
     sequence_folders,
 )
-from vosbench.datasets.listing import read_list, some
+from vosbench.datasets.listing import list_folders, read_list, some
 from vosbench.errors import DatasetError
 
 _PLAUSIBLE = 50  # objects in one video
@@ -87,12 +87,16 @@ def _images(root: Path, kind: str) -> Path:
         inside = sorted(
             path.parent for depth in ("*", "*/*") for path in root.glob(f"{depth}/{kind}")
         )
+        near = [n for n in list_folders(root) if n != kind and n.lower() == kind.lower()]
+        way = "Frames (or SEQUENCE.mp4) belong there, masks into Annotations/ in the same way."
+        if near:
+            way = f"Rename {root / near[0]}: capitals count."
+        if inside:
+            way = f"Give one of those inside that have: {some([str(path) for path in inside])}."
         raise DatasetError(
             f"{root} is not in DAVIS layout: it has no JPEGImages/SEQUENCE/ or "
             "JPEGImages/480p/SEQUENCE/",
-            f"Give one of those inside that have: {some([str(path) for path in inside])}."
-            if inside
-            else "Frames (or SEQUENCE.mp4) belong there, masks into Annotations/ in the same way.",
+            way,
         )
     if len(found) > 1 and found[0].name not in RESOLUTIONS:
         raise DatasetError(
@@ -159,6 +163,11 @@ def _doubts(sequences: Sequence[VideoSequence]) -> list[str]:
             f"the first mask is of the second frame, in {some(second)}: are masks counted from "
             "another number than frames?"
         )
+    doubts += [
+        f"masks of no frame of {s.name}: {some(s.meta['strays'])}"
+        for s in sequences
+        if "strays" in s.meta
+    ]
     doubts += [
         f"{s.name} has {len(s.objects)} objects: are its masks label maps?"
         for s in sequences

@@ -13,6 +13,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
+from dataclasses import replace
+from difflib import get_close_matches
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,9 +23,11 @@ from vosbench.datasets.base import VideoSequence
 from vosbench.datasets.listing import (
     IMAGE_SUFFIXES,
     VIDEO_SUFFIXES,
+    child,
     list_files,
     list_folders,
     natural_key,
+    some,
 )
 from vosbench.errors import DatasetError
 
@@ -94,8 +98,11 @@ def holds_frames(folder: Path) -> bool:
 
 def list_videos(folder: Path) -> dict[str, Path]:
     """Video files in `folder` by their names without suffix; none if it is not there."""
-    paths = list_files(folder, VIDEO_SUFFIXES) if _any_file(folder, VIDEO_SUFFIXES) else ()
-    return {path.stem: path for path in paths}
+    return {path.stem: path for path in _videos(folder)}
+
+
+def _videos(folder: Path) -> tuple[Path, ...]:
+    return list_files(folder, VIDEO_SUFFIXES) if _any_file(folder, VIDEO_SUFFIXES) else ()
 
 
 def list_sequences(folder: Path) -> tuple[str, ...]:
@@ -172,7 +179,7 @@ def read_sequence(
 
     frames = _list_frames(images, name)
     names = [path.stem for path in frames]
-    found = MaskFiles(annotations / name)
+    found = MaskFiles(child(annotations, name))
     if found.folder.is_dir():
         found = find_masks(found.folder, names)
     if not len(found):
@@ -185,7 +192,9 @@ def read_sequence(
         return _with_layers(name, frames, found)
     masks = dict(sorted(found.labels.items()))
     if binary is None:
-        return _by_its_masks(name, frames, masks)
+        sequence = _by_its_masks(name, frames, masks)
+        strays = {"strays": found.strays} if found.strays else {}
+        return replace(sequence, meta={**sequence.meta, **strays})
     index = {stem: i for i, stem in enumerate(names)}
     known = {obj: index.get(frame, -1) for obj, frame in (given or {}).items()}
     if known and all(start in masks for start in known.values()):
@@ -208,9 +217,22 @@ def _other_files(folder: Path) -> str:
 def _list_frames(images: Path, name: str) -> tuple[Path, ...]:
     from vosbench.datasets.videos import extract_frames
 
-    folder = images / name
-    if not folder.is_dir() and name in (videos := list_videos(images)):
-        folder = extract_frames(videos[name])
+    folder = child(images, name)
+    films = [path for path in _videos(images) if path.stem == name]
+    if len(films) > 1 or (films and folder.is_dir()):
+        both = [folder] * folder.is_dir() + films
+        raise DatasetError(
+            f"{images} holds {name} more than once: {', '.join(path.name for path in both)}",
+            "Keep the one that is meant.",
+        )
+    if films:
+        folder = extract_frames(films[0])
+    if not folder.is_dir():
+        near = get_close_matches(name, list_sequences(images), n=3)
+        raise DatasetError(
+            f"there is no {folder}{f', but {some(near)}' if near else ''}",
+            "Lists in ImageSets, and metadata, must name what is there.",
+        )
     frames = list_files(folder, IMAGE_SUFFIXES)
     if not frames and len(inside := list_videos(folder)) == 1:
         frames = list_files(extract_frames(*inside.values()), IMAGE_SUFFIXES)

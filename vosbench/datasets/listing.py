@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +23,7 @@ _LEFT_BEHIND = frozenset(
 )  # fmt: skip
 _DIGITS = re.compile(r"(\d+)", re.ASCII)
 _NUMBER = re.compile(r"\d+\.(\d+)", re.ASCII)
+_SIGNED = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 _PAIR = re.compile(r"/JPEGImages/(?:.+/)?([^/]+)/[^/]+\.\w+\s+/Annotations/\S.*")
 _BYTE_ORDER_MARKS = ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
@@ -30,33 +32,55 @@ def list_files(folder: Path, suffixes: Iterable[str]) -> tuple[Path, ...]:
     """Files of `folder` with one of `suffixes` in upper or lower case, in the order of
     `in_order`. Hidden files (of file managers and interrupted writers) do not count."""
     wanted = frozenset(suffixes)
+    paths = []
     try:
-        names = [entry.name for entry in os.scandir(folder)]
+        for entry in os.scandir(folder):
+            name = entry.name
+            if not name.startswith(".") and Path(name).suffix.lower() in wanted:
+                paths.append(folder / name)
+                if entry.is_symlink() and not paths[-1].exists():
+                    raise DatasetError(f"{paths[-1]} is a link that leads nowhere")
     except OSError as error:
         raise DatasetError(f"{folder} cannot be listed: {error.strerror}") from None
-    paths = [
-        folder / n for n in names if not n.startswith(".") and Path(n).suffix.lower() in wanted
-    ]
     place = {stem: i for i, stem in enumerate(in_order({path.stem for path in paths}))}
     return tuple(sorted(paths, key=lambda path: (place[path.stem], path.name)))
 
 
 def list_folders(folder: Path) -> tuple[str, ...]:
-    """Names of the folders in `folder`, sorted; none if it is not there. Hidden ones and those
-    that file managers, network storage and archives leave behind do not count."""
+    """Names of the folders in `folder`, sorted; none if it is not there. Links that lead nowhere
+    are among them: whoever opens one says so. Hidden ones and those that file managers, network
+    storage and archives leave behind do not count."""
     if not folder.is_dir():
         return ()
-    names = (entry.name for entry in os.scandir(folder) if entry.is_dir())
+    names = (entry.name for entry in os.scandir(folder) if entry.is_dir() or _dangles(entry))
     return tuple(
         sorted(n for n in names if not n.startswith(".") and n.lower() not in _LEFT_BEHIND)
     )
 
 
+def _dangles(entry: os.DirEntry[str]) -> bool:
+    return entry.is_symlink() and not Path(entry.name).suffix and not Path(entry.path).exists()
+
+
+def child(folder: Path, name: str) -> Path:
+    """`folder / name`, or what is there under that name in letters that are composed otherwise: an
+    é from a Mac is often an e and an accent."""
+    path = folder / name
+    if name.isascii() or path.exists() or not folder.is_dir():
+        return path
+    composed = unicodedata.normalize("NFC", name)
+    others = (entry for entry in folder.iterdir())
+    return next((o for o in others if unicodedata.normalize("NFC", o.name) == composed), path)
+
+
 def in_order(names: Iterable[str]) -> list[str]:
     """Frame names in the order of time: numbers inside names count as numbers, so frame2 comes
     before frame10. Names that are decimal fractions (time stamps) are in order of value, unless
-    trailing zeros show that they are two numbers each (1.9, 1.10)."""
+    trailing zeros show that they are two numbers each (1.9, 1.10); so are names that are numbers
+    some of which are negative."""
     found = list(names)
+    if any(n.startswith("-") for n in found) and all(map(_SIGNED.fullmatch, found)):
+        return sorted(found, key=lambda name: (Decimal(name), name))
     fractions = [_NUMBER.fullmatch(name) for name in found]
     if found and all(fractions):
         decimals = [match.group(1) for match in fractions if match]
@@ -85,6 +109,8 @@ def read_text(path: Path) -> str:
     """
     data = path.read_bytes()
     encoding = next((name for mark, name in _BYTE_ORDER_MARKS if data[:2] == mark), "utf-8-sig")
+    if encoding == "utf-8-sig" and b"\0" in data:  # no text in UTF-8 has one
+        encoding = "utf-16-le" if data[1:2] == b"\0" else "utf-16-be"
     return data.decode(encoding)
 
 

@@ -66,6 +66,7 @@ class MaskFiles:
         labels: frame index -> file of a label map; empty where objects have folders.
         layers: frame index -> object id -> file.
         names: object id -> name of its folder.
+        strays: names of masks that no frame has.
         threshold: of soft masks, share of 255 from which on a pixel belongs to the object; of
             label maps these are the masks of object `one`.
     """
@@ -74,6 +75,7 @@ class MaskFiles:
     labels: Mapping[int, Path] = field(default_factory=dict)
     layers: Mapping[int, Mapping[int, Path]] = field(default_factory=dict)
     names: Mapping[int, str] = field(default_factory=dict)
+    strays: tuple[str, ...] = ()
     threshold: float = 0.0
     one: int = 1
 
@@ -119,7 +121,9 @@ def find_masks(
     files = list_files(folder, MASK_SUFFIXES)
     folders = [n for n in list_folders(folder) if list_files(folder / n, MASK_SUFFIXES)]
     if files and not (folders and _is_mask_folder(folders)):
-        return MaskFiles(folder, labels=_matched(files, frames, folder, order))
+        labels = _matched(files, frames, folder, order)
+        strays = {path.name for path in files} - {path.name for path in labels.values()}
+        return MaskFiles(folder, labels=labels, strays=tuple(in_order(strays)))
     if files:
         raise DatasetError(
             f"{folder} holds label maps ({files[0].name}) and folders of masks ({some(folders)})",

@@ -26,7 +26,11 @@ except ImportError:  # a worker in another environment may lack it
 _SIGNATURE = b"\x89PNG\r\n\x1a\n"
 _HEADER = struct.Struct(">I4sIIBBBBB")
 _CHUNK = struct.Struct(">I4s")
+_COLOUR_TYPE = 25  # place of the byte that says it
 _GREY, _PALETTE = 0, 3
+_EXIF = b"eXIf"
+_ORIENTATION = 0x0112
+_WHITE = 0xFFFF  # in 16 bits
 _MAX_PIXELS = 1 << 27
 _STARTS = {
     b"\xff\xd8": "a JPEG",
@@ -48,7 +52,8 @@ def read_png_labels(path: Path) -> LabelMap:
     it is stored as three equal colours or with an opacity that says nothing else.
 
     Raises:
-        DatasetError: the file is missing or broken, or its pixels are colours.
+        DatasetError: the file is missing or broken, its pixels are colours, its palette shows
+            another index than 0 as background, or it is to be turned before it is shown.
     """
     try:
         data = path.read_bytes()
@@ -61,8 +66,14 @@ def read_png_labels(path: Path) -> LabelMap:
 
 def decode_png_labels(data: bytes, path: Path) -> LabelMap:
     """As `read_png_labels` from the bytes of a file; `path` names it in errors."""
+    if _EXIF in data:
+        _refuse_turned(data, path)
     labels = _inflate(data)
-    return _by_pillow(data, path) if labels is None else labels
+    if labels is None:
+        labels = _by_pillow(data, path)
+    if data[_COLOUR_TYPE] == _PALETTE:
+        _refuse_other_background(labels, data, path)
+    return labels
 
 
 def _inflate(data: bytes) -> LabelMap | None:
@@ -118,11 +129,43 @@ def _by_pillow(data: bytes, path: Path) -> LabelMap:
         raise DatasetError(f"{path} cannot be decoded as a PNG: {why}") from None
     if pixels.ndim == 3:
         pixels = _grey(pixels, mode, path)
+    if pixels.dtype not in (np.uint8, np.bool_) and not ((pixels > 0) & (pixels < _WHITE)).any():
+        pixels = (pixels > 0).astype(np.uint8) * 255  # black and white in 16 bits
     if pixels.dtype not in (np.uint8, np.bool_) and pixels.size and pixels.max() > 255:
         raise DatasetError(f"{path} has values up to {pixels.max()}; object ids end at 254")
     labels = pixels.astype(np.uint8)
     labels.flags.writeable = False
     return labels
+
+
+def _refuse_other_background(labels: LabelMap, data: bytes, path: Path) -> None:
+    """Programs that choose a palette by themselves number colours in an order of their own, and the
+    background is black then, but not 0."""
+    start = data.find(b"PLTE", _HEADER.size) + 4
+    if start < 4 or data[start : start + 3] == b"\0\0\0":
+        return
+    count = int.from_bytes(data[start - 8 : start - 4], "big") // 3
+    for index in set(np.unique(labels).tolist()):
+        if 0 < index < count and data[start + 3 * index : start + 3 * index + 3] == b"\0\0\0":
+            raise DatasetError(
+                f"{path} has a palette in which {index} is black and 0 is not: its indices are no "
+                "object ids",
+                "Save label maps so that a pixel's value is its object, and 0 the background.",
+            )
+
+
+def _refuse_turned(data: bytes, path: Path) -> None:
+    try:
+        with PillowImage.open(io.BytesIO(data), formats=("PNG",)) as image:
+            turned = image.getexif().get(_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, PillowImage.DecompressionBombError):
+        return  # whoever decodes it says what is wrong
+    if turned in range(2, 9):
+        raise DatasetError(
+            f"{path} carries an EXIF orientation ({turned}), and nothing says whether it fits its "
+            "frame before or after being turned",
+            "Turn the pixels where that is needed, and remove the tag: `exiftool -Orientation=`.",
+        )
 
 
 def _grey(pixels: NDArray[np.uint8], mode: str, path: Path) -> NDArray[np.uint8]:

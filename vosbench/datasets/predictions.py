@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from vosbench.datasets.listing import child
 from vosbench.datasets.masks import Layers, find_masks
 from vosbench.errors import DatasetError
 
@@ -27,6 +28,7 @@ class Predictions(Protocol):
     Attributes:
         names: object id -> what it is called, where every object has masks of its own.
         indices: of the frames that there are masks of, in order.
+        strays: names of masks that no frame has.
     """
 
     @property
@@ -34,6 +36,9 @@ class Predictions(Protocol):
 
     @property
     def names(self) -> Mapping[int, str]: ...
+
+    @property
+    def strays(self) -> tuple[str, ...]: ...
 
     def read(self, index: int) -> LabelMap | Layers | None:
         """The masks of a frame, or None. Raises DatasetError naming the file."""
@@ -72,7 +77,7 @@ def open_predictions(
         from vosbench.datasets.rle import open_rle
 
         return open_rle(masks, video)
-    folder = masks / video.name
+    folder = child(masks, video.name)
     if not folder.is_dir():
         return None
     names = video.meta.get("object_names") or {obj: str(obj) for obj in video.objects}

@@ -58,6 +58,10 @@ def open_dataset(name: str, plugins: Plugins, roots: tuple[Path, ...]) -> Datase
             "Make a folder with JPEGImages/SEQUENCE.mp4 and, in Annotations/SEQUENCE/, the mask "
             "of the first frame, 00000.png; give that folder.",
         )
+    if Path(name).is_file():
+        raise DatasetError(
+            f"{name} is a file, not a folder", "Unpack an archive first, and give its folder."
+        )
     if os.sep in name:
         raise DatasetError(f"dataset folder {name} does not exist")
     raise unknown(name, plugins)

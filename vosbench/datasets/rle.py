@@ -25,6 +25,7 @@ import numpy as np
 
 from vosbench.datasets.derived import derived
 from vosbench.datasets.encoding import encode_labels
+from vosbench.datasets.listing import in_order
 from vosbench.datasets.masks import Layers
 from vosbench.datasets.matching import match_names
 from vosbench.errors import DatasetError
@@ -95,11 +96,13 @@ class RleMasks:
         path: the file.
         codes: frame index -> object id -> code.
         names: empty: an object that the file does not mention in a frame is not there.
+        strays: names that the file speaks of and no frame has.
     """
 
     path: Path
     codes: Mapping[int, Mapping[int, Any]]
     names: Mapping[int, str] = field(default_factory=dict)
+    strays: tuple[str, ...] = ()
 
     @property
     def indices(self) -> tuple[int, ...]:
@@ -146,13 +149,14 @@ def open_rle(path: Path, video: VideoSequence) -> RleMasks | None:
             "Give the names of its frames in file_names, or one entry (or null) a frame.",
         )
     codes = {index: found[key] for index, key in pairs.items()}
+    strays = tuple(in_order(map(str, found.keys() - set(pairs.values()))))
     objects = {obj for of_frame in codes.values() for obj in of_frame}
     if strange := sorted(objects - video.objects.keys()):
         raise DatasetError(
             f"{path}: {video.name} has unknown objects {strange}",
             f"Its objects are {sorted(video.objects)}; give object_id.",
         )
-    return RleMasks(path, codes)
+    return RleMasks(path, codes, strays=strays)
 
 
 def extract_masks(path: Path) -> Path:
@@ -209,8 +213,7 @@ def _read(path: Path, _changed: int) -> dict[str, _Video]:
             if "image_id" in entry:
                 name, _, frame = str(entry["image_id"]).rpartition("/")
                 obj = int(entry.get("object_id", entry.get("track_id", 1)))
-                codes = found.setdefault(name, {}).setdefault(Path(frame).stem, {})
-                codes[obj] = entry["segmentation"]
+                _add(found.setdefault(name, {}), Path(frame).stem, obj, entry["segmentation"])
                 continue
             key = entry["video_id"]
             name = names.get(key, str(key))
@@ -218,13 +221,23 @@ def _read(path: Path, _changed: int) -> dict[str, _Video]:
             obj = int(entry.get("object_id", entry.get("track_id", counted[name])))
             listed: Sequence[str | int] = frames.get(key) or range(len(entry["segmentations"]))
             for frame_key, code in zip(listed, entry["segmentations"], strict=True):
-                found.setdefault(name, {}).setdefault(frame_key, {})[obj] = code
+                _add(found.setdefault(name, {}), frame_key, obj, code)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(
             f"{path} holds no masks as COCO's run-length codes: {error!r}",
             "docs/formats.md shows the files that are read.",
         ) from None
     return found
+
+
+def _add(video: _Video, frame: str | int, obj: int, code: Any) -> None:
+    codes = video.setdefault(frame, {})
+    if code is not None and codes.get(obj) is not None:
+        raise ValueError(
+            f"two masks of object {obj} in frame {frame}; object_id tells objects apart"
+        )
+    if code is not None or obj not in codes:
+        codes[obj] = code
 
 
 def _name(video: Mapping[str, Any]) -> str:

@@ -162,6 +162,9 @@ class _Scorer:
             self.result.problems.append(f"{self.video.name}: {text}")
             return False
         self.looked_at = frames[len(frames) // 2]
+        if strays := self.masks.strays:
+            what = f"{_count(len(strays), 'mask')} of no frame ({some(strays)})"
+            self.result.warnings.append(f"{self.video.name}: {what}, in {self.folder}")
         return True
 
     def score(self, index: int, annotation: LabelMap | Layers, shapes: dict[int, Shape]) -> None:
@@ -203,9 +206,19 @@ class _Scorer:
                     self.faults.setdefault(f"of object {called} missing", []).append(name)
         if prediction.shape != annotation.shape:
             size, expected = (f"{m.shape[1]}x{m.shape[0]}" for m in (prediction, annotation))
-            self.faults.setdefault(f"of size {size} instead of {expected}", []).append(name)
+            fault = f"of size {size} instead of {expected}"
+            if prediction.shape == self._frame_size():
+                where = self.video.annotations[index].parent
+                fault = f"as large as the frame, {size}, but annotated in {expected} ({where})"
+            self.faults.setdefault(fault, []).append(name)
             return None
         return prediction if isinstance(prediction, Layers) else self._checked(index, prediction)
+
+    def _frame_size(self) -> tuple[int, int] | None:
+        try:
+            return self.video.size
+        except DatasetError:  # frames need not be there to be scored
+            return None
 
     def _checked(self, index: int, prediction: LabelMap) -> LabelMap | None:
         """A label map whose values can be scored, or None."""
@@ -336,7 +349,11 @@ class _Scorer:
 
 def _list(frames: Sequence[str]) -> str:
     """The count and the first of some frames."""
-    return f"{len(frames)} frame{'s' if len(frames) > 1 else ''} ({some(frames)})"
+    return f"{_count(len(frames), 'frame')} ({some(frames)})"
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' if number > 1 else ''}"
 
 
 def _ids(values: Iterable[int]) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from .conftest import FRAMES, SHIFTED, squares, write_masks, write_sequence
+from .conftest import FRAMES, SHIFTED, Labels, squares, write_masks, write_sequence
 
 JPEG = io.BytesIO()
 Image.fromarray(squares(255)).save(JPEG, "JPEG")
@@ -116,3 +116,64 @@ def test_jpegs_that_are_odd_and_whole_are_read(tmp_path: Path, vosbench, kind: s
         frame.write_bytes(data + (b"written by a camera" if kind == "trailing" else b""))
     result = vosbench("datasets", "verify", "data")
     assert result.exit_code == 0, result.output
+
+
+def in_palette(folder: Path, labels: Labels, *colours: int) -> None:
+    image = Image.fromarray(labels)
+    image.putpalette(bytes(colours))
+    for t in range(FRAMES):
+        image.save(folder / f"{t:05d}.png")
+
+
+def test_a_palette_whose_background_is_not_0_is_refused(tmp_path: Path, vosbench, scores) -> None:
+    """Quantised masks of white on black have white as index 0."""
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    masks = write_masks(tmp_path / "masks/a", [squares(1)] * FRAMES)
+    white, black = (255, 255, 255), (0, 0, 0)
+    in_palette(masks, 1 - squares(1, shift=2), *white, *black)
+    result = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
+    assert result.exit_code == 6
+    assert "masks/a/00001.png has a palette in which 1 is black and 0 is not" in result.output
+    in_palette(masks, squares(1, shift=2), *white, 200, 0, 0, *black)
+    assert scores("masks", "data")["global"]["J-Mean"] == pytest.approx(SHIFTED, abs=1e-12)
+    in_palette(tmp_path / "data/Annotations/480p/a", 1 - squares(1), *white, *black)
+    result = vosbench("datasets", "verify", "data")
+    assert result.exit_code == 3
+    assert "data/Annotations/480p/a/00000.png has a palette in which 1 is black" in result.output
+
+
+def test_masks_with_an_orientation_are_refused(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    masks = write_masks(tmp_path / "masks/a", [squares(1)] * FRAMES)
+    exif = Image.Exif()
+    for orientation, code in ((1, 0), (6, 6)):
+        exif[0x0112] = orientation
+        Image.fromarray(squares(1)).save(masks / "00002.png", exif=exif)
+        result = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
+        assert result.exit_code == code, result.output
+    assert "masks/a/00002.png carries an EXIF orientation (6)" in result.output
+
+
+def test_white_in_16_bits(tmp_path: Path, vosbench, scores) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(255)] * FRAMES)
+    masks = write_masks(tmp_path / "masks/a", [squares(1)] * FRAMES)
+    for t in range(FRAMES):
+        white = squares(255, shift=2).astype(np.uint16) * 257
+        Image.fromarray(white).save(masks / f"{t:05d}.png")
+    assert scores("masks", "data")["global"]["J-Mean"] == pytest.approx(SHIFTED, abs=1e-12)
+    Image.fromarray(white // 200).save(masks / "00002.png")
+    result = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
+    assert result.exit_code == 6
+    assert "masks/a/00002.png has values up to 327; object ids end at 254" in result.output
+
+
+def test_one_annotation_of_another_size_is_what_is_blamed(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    write_masks(tmp_path / "data/Annotations/480p/a", {3: squares(1)[::2, ::2]})
+    write_masks(tmp_path / "masks/a", [squares(1)] * FRAMES)
+    result = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
+    assert result.exit_code == 6
+    assert "1 frame (00003) as large as the frame, 96x48, but annotated in 48x24" in result.output
+    assert "data/Annotations/480p/a" in result.output
+    result = vosbench("datasets", "verify", "data")
+    assert "00003.png is 48x24, but its frame is 96x48" in result.output

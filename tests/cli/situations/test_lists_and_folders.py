@@ -136,3 +136,68 @@ def test_brackets_in_names_are_no_markup(tmp_path: Path, vosbench) -> None:
     assert "[bold]" in result.stdout.splitlines()[0]
     latex = vosbench("compare", "--dataset", "[bold]", "--per-sequence", "--format", "latex").stdout
     assert "{[}b]" in latex
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be"])
+def test_lists_in_utf_16_without_a_mark(tmp_path: Path, vosbench, encoding: str) -> None:
+    for name in ("a", "b"):
+        write_sequence(tmp_path / "data", name, [squares(1)] * FRAMES)
+    (tmp_path / "data/ImageSets").mkdir()
+    (tmp_path / "data/ImageSets/val.txt").write_bytes("b\r\n".encode(encoding))
+    result = vosbench("datasets", "verify", "data")
+    assert (result.exit_code, "1 sequences" in result.output) == (0, True), result.output
+
+
+def test_letters_that_are_composed_otherwise_are_the_same(tmp_path: Path, vosbench, scores) -> None:
+    """A Mac writes an accent as a letter of its own."""
+    write_sequence(tmp_path / "data", "cafe\u0301", [squares(1)] * FRAMES)
+    (tmp_path / "data/ImageSets").mkdir()
+    (tmp_path / "data/ImageSets/val.txt").write_text("caf\u00e9\n")
+    write_masks(tmp_path / "masks/caf\u00e9", [squares(1, shift=2)] * FRAMES)
+    assert scores("masks", "data")["global"]["J-Mean"] == pytest.approx(SHIFTED, abs=1e-12)
+
+
+def test_a_list_that_names_what_is_not_there(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "bear", [squares(1)] * FRAMES)
+    (tmp_path / "data/ImageSets").mkdir()
+    (tmp_path / "data/ImageSets/val.txt").write_text("bear,\nbear\n")
+    result = vosbench("datasets", "verify", "data")
+    assert result.exit_code == 3
+    assert "there is no data/JPEGImages/480p/bear,, but bear" in result.output
+
+
+def test_links_that_lead_nowhere_cost_their_sequence_only(tmp_path: Path, vosbench) -> None:
+    for name in ("a", "b", "real"):
+        write_sequence(tmp_path / "data", name, [squares(1)] * FRAMES)
+    frames = tmp_path / "data/JPEGImages/480p"
+    (frames / "real").rename(tmp_path / "real")
+    (frames / "real").symlink_to(tmp_path / "real")
+    (frames / "b/00003.jpg").unlink()
+    (frames / "b/00003.jpg").symlink_to("gone")
+    result = vosbench("run", "--tracker", "copy-first", "--dataset", "data", "--no-evaluate")
+    assert result.exit_code == 3
+    assert "b: data/JPEGImages/480p/b/00003.jpg is a link that leads nowhere" in result.output
+    assert "data, 2 of 3 sequences" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "what"),
+    [
+        ("jpegimages", "Rename data/jpegimages: capitals count."),
+        ("images", "Frames (or SEQUENCE.mp4) belong there"),
+    ],
+)
+def test_other_names_of_the_folder_of_frames(tmp_path: Path, vosbench, name, what: str) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    (tmp_path / "data/JPEGImages").rename(tmp_path / "data" / name)
+    result = vosbench("datasets", "verify", "data")
+    assert result.exit_code == 3
+    assert "it has no JPEGImages/SEQUENCE/" in result.output
+    assert what in result.output
+
+
+def test_an_archive_is_no_folder(tmp_path: Path, vosbench) -> None:
+    (tmp_path / "data.zip").write_bytes(b"PK")
+    result = vosbench("run", "--tracker", "copy-first", "--dataset", "data.zip")
+    assert result.exit_code == 3
+    assert "data.zip is a file, not a folder" in result.output

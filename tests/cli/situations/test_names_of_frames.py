@@ -105,3 +105,30 @@ def test_masks_one_folder_further_down_are_pointed_to(tmp_path: Path, vosbench) 
     result = vosbench("evaluate", "--masks", "masks.zip", "--dataset", "data")
     assert result.exit_code == 6
     assert "masks.zip is neither a folder nor a .json file" in result.output
+
+
+def test_masks_of_no_frame_are_named(tmp_path: Path, vosbench, scores) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    write_masks(tmp_path / "masks/a", [squares(1, shift=2)] * (FRAMES + 2))
+    document = scores("masks", "data")
+    assert document["global"]["J-Mean"] == pytest.approx(SHIFTED, abs=1e-12)
+    assert "a: 2 masks of no frame (00006.png, 00007.png), in masks/a" in document["warnings"]
+    write_masks(tmp_path / "data/Annotations/480p/a", {6: squares(1)})
+    result = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
+    assert result.exit_code == 0
+    assert "masks of no frame of a: 00006.png" in result.output
+
+
+def test_numbers_below_zero_are_in_order(tmp_path: Path, vosbench) -> None:
+    def name(t: int) -> str:
+        return f"{t - 3}.{5 * (t % 2)}"
+
+    moving = [squares(1, shift=t) for t in range(FRAMES)]
+    write_sequence(tmp_path / "data", "a", moving, name=name)
+    result = vosbench("run", "--tracker", "copy-first", "--dataset", "data")
+    assert result.exit_code == 0, result.output
+    given, later = (
+        (tmp_path / "data/Annotations/480p/a" / f"{name(t)}.png").read_bytes() for t in (0, 4)
+    )
+    masks = tmp_path / "results/data/copy-first/masks/a"
+    assert (masks / f"{name(4)}.png").read_bytes() == given != later

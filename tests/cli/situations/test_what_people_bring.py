@@ -308,3 +308,22 @@ def test_names_in_codes_stay_inside(tmp_path: Path, vosbench, name: str) -> None
     result = vosbench("datasets", "verify", "data")
     assert result.exit_code == 3
     assert f"{name!r} is no name of a video" in result.output
+
+
+def test_two_codes_of_one_object_are_refused(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    code = {"size": [48, 96], "counts": [0, 48, 48 * 95]}
+    entry = {"video_id": "a", "object_id": 1, "segmentations": [code] * FRAMES}
+    for entries, expected in ([entry], 0), ([entry, entry], 6):
+        (tmp_path / "masks.json").write_text(json.dumps(entries))
+        result = vosbench("evaluate", "--masks", "masks.json", "--dataset", "data")
+        assert result.exit_code == expected, result.output
+    assert "two masks of object 1 in frame 0" in result.output
+
+
+def test_a_video_beside_frames_of_its_name_is_refused(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    (tmp_path / "data/JPEGImages/480p/a.mp4").write_bytes(b"")
+    result = vosbench("datasets", "verify", "data")
+    assert result.exit_code == 3
+    assert "data/JPEGImages/480p holds a more than once: a, a.mp4" in result.output
