@@ -20,7 +20,7 @@ demo: $(READY)  ## run trackers on the embedded dataset and show the table
 	$(BIN)/vosbench show --dataset demo --tracker eosvos-10
 
 test: $(READY)  ## all tests, on both cores
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist worksteal
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

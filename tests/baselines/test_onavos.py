@@ -28,7 +28,7 @@ def options(osvos_weights):
         "transforms": "0",
         "bf16": "off",
         "online_every": "1",
-        "online_iterations": "2",
+        "online_iterations": "1",
         "negative": "20",
     }
 

@@ -44,12 +44,10 @@ def network(**changes):
 
 def pretrain(device, corpus, folder):
     settings = PretrainSettings(steps=1, units=1, unit_images=2, warmup=1, view=VIEW)
-    run = Pretraining(
-        network().to(device), corpus, settings, folder, validation=DetectionValidation(corpus)
-    )
-    values = run._advance()
-    run._validation(run.model)
-    run._save()
+    run = Pretraining(network().to(device), corpus, settings, folder)
+    values = run.advance()
+    DetectionValidation(corpus)(run.model)
+    run.checkpoint()
     return values
 
 
@@ -57,7 +55,7 @@ def metatrain(device, corpus, folder):
     learned = LearnedOptimiser.create(network(), "neuron", 1e-3)
     run = MetaTraining(learned, corpus, META, folder, device=device)
     values = run.advance()
-    run._export("last")
+    run.checkpoint()
     return values
 
 

@@ -86,15 +86,14 @@ def die_at(kind, data, cache, folder, step):
     run = {"pretraining": pretraining, "meta_training": meta_training}[kind](
         make_corpus(Path(data), Path(cache)), Path(folder)
     )
-    name = "_advance" if kind == "pretraining" else "advance"
-    advance = getattr(run, name)
+    advance = run.advance
 
     def dying():
         if run.step == int(step):
             os.kill(os.getpid(), signal.SIGKILL)
         return advance()
 
-    setattr(run, name, dying)
+    run.advance = dying
     run.run()
 
 
@@ -153,7 +152,7 @@ def test_meta_training_resumes_as_if_never_stopped(corpus, training_folders, cac
 
 
 def test_a_folder_with_other_settings_is_refused(corpus, tmp_path):
-    MetaTraining(learned_small(), corpus, meta_settings(steps=0), tmp_path)._save()
+    MetaTraining(learned_small(), corpus, meta_settings(steps=0), tmp_path).checkpoint()
     with pytest.raises(RunError, match="inner_steps: "):
         MetaTraining(learned_small(), corpus, meta_settings(steps=0, inner_steps=(3,)), tmp_path)
 
@@ -183,7 +182,7 @@ def test_what_is_exported_is_the_running_mean(corpus, tmp_path, average):
     run.advance()
     first = {n: run.learned.state[n].clone() for n in run.learned.learning}
     run.advance()
-    run._save()
+    run.checkpoint()
     share = max(1 - average, 1 / 1.2)  # of the second step
     exported = LearnedOptimiser.load(tmp_path / "last.safetensors")
     for n in run.learned.learning:

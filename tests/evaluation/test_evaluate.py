@@ -33,7 +33,7 @@ def dataset(dataset_folder: Path) -> Dataset:
 def test_scores_are_the_same_with_several_processes(
     dataset: Dataset, write_masks: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vosbench.evaluation._WORTH", 1)
+    monkeypatch.setattr("vosbench.evaluation.FRAME_OBJECTS_PER_PROCESS", 1)
     masks = write_masks("masks")
     seen: list[str] = []
     one = evaluate(dataset, masks, progress=lambda name, frames: seen.append(f"{name}:{frames}"))
@@ -165,7 +165,7 @@ def test_metric_of_a_plugin_file(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("vosbench.evaluation._WORTH", 1)
+    monkeypatch.setattr("vosbench.evaluation.FRAME_OBJECTS_PER_PROCESS", 1)
     (tmp_path / "measures.py").write_text(METRIC)
     module = load_file(tmp_path / "measures.py")
     spec = MetricSpec(name="False-Alarms", function=module.false_alarms, summary="pixels")
@@ -352,7 +352,7 @@ def vosbench_register_protocols(register):
 def test_metric_and_protocol_of_a_plugin_see_every_frame(
     dataset: Dataset, write_masks: Write, tmp_path: Path, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("vosbench.evaluation._WORTH", 1)
+    monkeypatch.setattr("vosbench.evaluation.FRAME_OBJECTS_PER_PROCESS", 1)
     path = tmp_path / "reaching.py"
     path.write_text(SEQUENCE_PLUGIN)
     spec = Plugins([path], entry_points=False).sequence_metrics["reach"]

@@ -31,7 +31,7 @@ __all__ = ["Evaluation", "Progress", "evaluate", "evaluate_all"]
 Progress = Callable[[str, int], None]
 
 _PLUGIN_PREFIX = "vosbench_plugin_"
-_WORTH = 1000  # objects times frames for which a process is worth its start of about a second
+FRAME_OBJECTS_PER_PROCESS = 1000  # fewer are not worth starting a process, which takes a second
 
 
 def __getattr__(name: str) -> Any:
@@ -154,7 +154,7 @@ def _scores(
 ) -> Iterator[tuple[VideoSequence, list[SequenceScores]]]:
     """Each sequence with its scores, in the order in which they are done."""
     work = {v.name: len(v.annotations) * len(v.objects) * len(folders) for v in videos}
-    jobs = min(jobs, len(videos), sum(work.values()) // _WORTH)
+    jobs = min(jobs, len(videos), sum(work.values()) // FRAME_OBJECTS_PER_PROCESS)
     if jobs <= 1:
         for video in videos:
             yield video, score_sequence(video, folders, rules, metrics)

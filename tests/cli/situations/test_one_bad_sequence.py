@@ -137,7 +137,9 @@ def test_a_killed_scoring_process_is_one_line(
         "def vosbench_register_metrics(register):\n"
         "    register(MetricSpec(name='Deadly', function=deadly, summary='kills'))\n"
     )
-    monkeypatch.setattr(evaluation, "_WORTH", 1)  # two processes for a few frames
+    monkeypatch.setattr(
+        evaluation, "FRAME_OBJECTS_PER_PROCESS", 1
+    )  # two processes for a few frames
     result = vosbench(
         "evaluate", "--masks", "masks", "--dataset", "data", "--jobs", "2",
         "--plugin", "deadly.py", "--metrics", "Deadly",

@@ -301,7 +301,7 @@ class MetaTraining:
                 if last or self.step % self.settings.validate_every == 0:
                     self._validate(lead)
                 if lead and (last or self.step % self.settings.checkpoint_every == 0):
-                    self._save()
+                    self.checkpoint()
         self._loader.close()
 
     def _draw(self, step: int, unit: int) -> tuple[Task, int]:
@@ -402,7 +402,8 @@ class MetaTraining:
         }
         self.mean.save(self.folder / f"{name}.safetensors", half=True)
 
-    def _save(self) -> None:
+    def checkpoint(self) -> None:
+        """Write what a resumed run needs, and the weights."""
         content: dict[str, Any] = {
             "settings": self._identity,
             "theta": self._theta,

@@ -138,7 +138,7 @@ class Pretraining:
         with Bar("pretrain", self.settings.steps, done=self.step, quiet=not lead) as bar:
             while self.step < self.settings.steps:
                 start = time.monotonic()
-                values = self._advance()
+                values = self.advance()
                 self.seconds += time.monotonic() - start
                 values["seconds"] = self.seconds
                 if losses is None or scores is None:
@@ -147,14 +147,14 @@ class Pretraining:
                 bar.update(self.step, f"loss {sum(values[k] for k in LOSSES):.3f}")
                 last = self.step == self.settings.steps
                 if last or self.step % self.settings.checkpoint_every == 0:
-                    self._save()
+                    self.checkpoint()
                 if self._validation and (last or self.step % self.settings.validate_every == 0):
                     scores.write(
                         self.step, {**self._validation(self.model), "seconds": self.seconds}
                     )
         self._loader.close()
 
-    def _advance(self) -> dict[str, float]:
+    def advance(self) -> dict[str, float]:
         """One optimiser step; returns the mean losses over all units."""
         names = LOSSES
         self._optimiser.zero_grad()
@@ -184,7 +184,8 @@ class Pretraining:
         views = [self._sampler.view(random) for _ in range(self.settings.unit_images)]
         return torch.stack([v.tensor() for v in views]), [v.target() for v in views]
 
-    def _save(self) -> None:
+    def checkpoint(self) -> None:
+        """Write what a resumed run needs, and the weights."""
         save_checkpoint(
             self.folder / "checkpoint.pt",
             {
