@@ -77,7 +77,8 @@ def test_only_sure_pixels_are_positive_and_a_lost_object_teaches_nothing():
 
 def test_adapts_when_it_is_time_and_not_before(spec, options, tmp_path):
     sequence = moving_discs("adapt", SIZE, 3)
-    ctx = make_context(spec, tmp_path, options={**options, "online_every": "2"})
+    steps = {"online_every": "2", "online_iterations": "2"}
+    ctx = make_context(spec, tmp_path, options=options | steps)
     tracker = make_tracker(spec, ctx)
     tracker.init(sequence[0], sequence.clip().given[0], ctx)
     weights = [tracker.objects[1].models[1]]
