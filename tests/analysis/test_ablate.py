@@ -156,7 +156,7 @@ def test_objects_of_one_sequence_are_resampled_together():
 def test_a_gain_is_the_difference_of_the_global_scores(ablate, tmp_path):
     ablate("--rows", "fake+iterations=12,copy-first")
     folders = [tmp_path / "results/tiny" / name for name in ("fake+iterations=12", "copy-first")]
-    runs = [ScoredRun(Run.open(f), Evaluation.read(f / "scores")) for f in folders]
+    runs = [ScoredRun.of(Run.open(f), Evaluation.read(f / "scores")) for f in folders]
     steps = [Step(AblationRow(run.name), run.name, run) for run in runs]
     for measure in ("J&F", "J", "F", "J-Recall", "J-Decay"):
         frame = ablation_table(steps, measure=measure).frame

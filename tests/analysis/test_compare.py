@@ -24,7 +24,7 @@ from vosbench.datasets.base import Dataset
 from vosbench.datasets.reading import write_labels
 from vosbench.errors import EvaluationError, RunError
 from vosbench.evaluation import evaluate
-from vosbench.evaluation.tables import stored_key
+from vosbench.evaluation.summary import Summary
 from vosbench.store import Run
 
 MakeRun = Callable[..., Run]
@@ -156,8 +156,8 @@ def test_incomplete_and_different_runs_are_refused_with_all_reasons(
     marks = {table.frame.index[row]: mark for (row, _), mark in table.marks.items()}
     assert marks == {"failing": "*", "short": "**"}
     assert any(note.startswith("* Not comparable: incomplete") for note in table.notes)
-    kept = stored_key(results / "toys" / "failing" / "scores")
-    assert kept is not None and kept.sequences == ("ant", "cat")
+    kept = Summary.read(results / "toys" / "failing" / "scores")
+    assert kept is not None and kept.key is not None and kept.key.sequences == ("ant", "cat")
 
 
 def test_other_protocols_are_refused(make_run: MakeRun, results: Path, toys: Dataset) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -70,13 +71,15 @@ def test_masks_replaced_by_older_files_are_noticed(run: Run, toys: Dataset) -> N
 
 
 def test_a_mask_of_the_same_size_and_time_is_noticed(run: Run, toys: Dataset) -> None:
+    time.sleep(2.1)  # masks that have lain there for so long are not read again
     before = compared(run, toys)
+    assert (run.scores / "masks.json").is_file()
     first, second = (run.masks / name / "00004.png" for name in ("bee", "cat"))
     times = [(p.stat().st_atime_ns, p.stat().st_mtime_ns) for p in (first, second)]
     contents = first.read_bytes(), second.read_bytes()
-    for path, content, time in zip((second, first), contents, times, strict=True):
+    for path, content, stamp in zip((second, first), contents, times, strict=True):
         path.write_bytes(content)
-        os.utime(path, ns=time)
+        os.utime(path, ns=stamp)
     assert compared(run, toys) != before
 
 
@@ -114,5 +117,9 @@ def test_scores_that_cannot_be_read_are_made_anew(run: Run, toys: Dataset, text:
     before = compared(run, toys)
     (run.scores / "scores.json").write_text(text)
     assert compared(run, toys) == before
+    frames = (run.scores / "per-frame.csv").read_text()
     (run.scores / "per-frame.csv").write_text("")
     assert compared(run, toys) == before
+    whole = scoring.score_run(run, lambda: toys).evaluation
+    assert whole is not None and len(whole.frames) == len(frames.splitlines()) - 1
+    assert (run.scores / "per-frame.csv").read_text() == frames

@@ -200,7 +200,7 @@ def ablation_table(
     weighted = False
     for step in steps:
         scored = step.scored
-        sound = scored if scored and scored.run.complete and scored.evaluation else None
+        sound = scored if scored and scored.run.complete and scored.summary else None
         row: dict[str, object] = {measure: _global(sound, measure)}
         row |= _gain(sound, above, measure)
         timing = sound.run.timing() if sound else None

@@ -55,7 +55,7 @@ def incomparable_reasons(runs: Sequence[ScoredRun]) -> dict[str, list[str]]:
     # Where as many have one as the other, the larger part of the dataset counts as usual.
     usual.sort(key=lambda scored: -len(scored.run.record.sequences))
     facts: tuple[tuple[str, Callable[[ScoredRun], Hashable]], ...] = (
-        ("protocol", lambda s: s.evaluation.protocol if s.evaluation else s.run.record.protocol),
+        ("protocol", lambda s: s.summary.protocol if s.summary else s.run.record.protocol),
         ("dataset fingerprint", lambda s: s.run.record.fingerprint[:12]),
         ("sequences", lambda s: frozenset(s.run.record.sequences)),
     )
@@ -251,7 +251,7 @@ def sequence_table(runs: Sequence[ScoredRun], dataset: str, measure: str = "J&F"
 
 
 def _objects(scored: ScoredRun) -> int:
-    return 0 if scored.evaluation is None else len(scored.evaluation.objects)
+    return 0 if scored.summary is None else scored.summary.objects
 
 
 def plot_points(table: Table) -> pd.DataFrame:
@@ -286,7 +286,7 @@ def _run_notes(
     if any(scored.run.record.imported and scored.run.timing() for scored in runs):
         notes.append("(FPS): stated when the masks were imported, not measured; not ranked.")
     notes += [f"{s.name}: {s.run.record.wrapped}." for s in runs if s.run.record.wrapped]
-    if any(s.evaluation is not None and find_protocol(s.evaluation.protocol).caveat for s in runs):
+    if any(s.summary is not None and find_protocol(s.summary.protocol).caveat for s in runs):
         notes.append("Unofficial scores: the program of the evaluation server is not public.")
     reasons = incomparable_reasons(runs)
     for row, group in enumerate(groups):
@@ -295,7 +295,7 @@ def _run_notes(
             sign = "*" * (len(marks) + 1)
             marks[(row, "")] = sign
             notes.append(f"{sign} Not comparable: {'; '.join(dict.fromkeys(why))}.")
-    if any(scored.evaluation is None and scored.run.complete for scored in runs):
+    if any(scored.summary is None and scored.run.complete for scored in runs):
         notes.append("Not scored: the annotations are not public.")
     return notes, marks
 
@@ -357,8 +357,8 @@ def measure_column(name: str, known: Mapping[str, MeasureColumn]) -> Column:
 
 def known_columns(runs: Sequence[ScoredRun]) -> dict[str, MeasureColumn]:
     """What the runs' scores say about the columns of their sequence metrics, by name."""
-    evaluations = [scored.evaluation for scored in runs if scored.evaluation is not None]
-    return {column.name: column for e in evaluations for column in e.columns}
+    found = [scored.summary for scored in runs if scored.summary is not None]
+    return {column.name: column for summary in found for column in summary.columns}
 
 
 def measure_values(scored: ScoredRun, measure: str, unit: str) -> pd.Series[float]:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 from vosbench.datasets.base import part_of
 from vosbench.errors import DatasetError, EvaluationError, RunError
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset
     from vosbench.evaluation import Evaluation
     from vosbench.evaluation.key import ScoreKey
+    from vosbench.evaluation.summary import Summary
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,11 +26,28 @@ class ScoredRun:
 
     Attributes:
         run: as stored.
-        evaluation: None where the dataset's annotations are not public (DAVIS test-dev).
+        summary: the scores that tables of runs show; None where the dataset's annotations are not
+            public (DAVIS test-dev).
+        read: gives all of the scores, where there is a summary.
     """
 
     run: Run
-    evaluation: Evaluation | None
+    summary: Summary | None
+    read: Callable[[], Evaluation] | None = None
+
+    @classmethod
+    def of(cls, run: Run, evaluation: Evaluation | None) -> Self:
+        """A run with scores that have been read, or with none."""
+        from vosbench.evaluation.summary import Summary
+
+        if evaluation is None:
+            return cls(run, None)
+        return cls(run, Summary.of(evaluation), lambda: evaluation)
+
+    @property
+    def evaluation(self) -> Evaluation | None:
+        """All of the scores, read when they are first asked for; None without a summary."""
+        return self.read() if self.read is not None else None
 
     @property
     def name(self) -> str:
@@ -38,14 +57,12 @@ class ScoredRun:
     @property
     def sequences(self) -> tuple[str, ...]:
         """Those that the scores are over; without scores those that are done."""
-        if self.evaluation is None:
-            return tuple(self.run.done())
-        return self.evaluation.scored
+        return tuple(self.run.done()) if self.summary is None else self.summary.scored
 
     @property
     def whole(self) -> int:
         """Number of sequences of the whole dataset; 0 if unknown."""
-        return self.run.record.whole or (self.evaluation.whole if self.evaluation else 0)
+        return self.run.record.whole or (self.summary.whole if self.summary else 0)
 
     @property
     def part(self) -> str:
@@ -60,20 +77,14 @@ class ScoredRun:
 
     def scores(self) -> dict[str, float]:
         """Global scores in 0..1 by short name: "J&F", "J", "J-Recall", ..."""
-        if self.evaluation is None:
-            return {}
-        return {
-            name.removesuffix("-Mean"): value
-            for name, value in self.evaluation.global_scores.items()
-        }
+        found = self.summary.global_scores if self.summary else {}
+        return {name.removesuffix("-Mean"): value for name, value in found.items()}
 
     def intervals(self) -> dict[str, tuple[float, float]]:
         """95 % intervals of the global scores, named as in `scores`; see
         `vosbench.evaluation.intervals`."""
-        if self.evaluation is None:
-            return {}
-        bounds = self.evaluation.intervals
-        return {name.removesuffix("-Mean"): interval for name, interval in bounds.items()}
+        found = self.summary.intervals if self.summary else {}
+        return {name.removesuffix("-Mean"): interval for name, interval in found.items()}
 
 
 def select_runs(
@@ -125,7 +136,7 @@ def key_of(run: Run, metrics: Mapping[str, str] | None = None) -> ScoreKey:
         protocol=run.record.protocol,
         fingerprint=run.record.fingerprint,
         evaluator=evaluator_digest(),
-        masks=masks_digest(run.masks, done),
+        masks=masks_digest(run.masks, done, run.scores / "masks.json"),
         metrics=tuple(sorted((metrics or {}).items())),
     )
 
@@ -143,33 +154,52 @@ def score_run(run: Run, open_data: Callable[[], Dataset], jobs: int = 1) -> Scor
         EvaluationError: it must be scored and cannot be: the dataset is not here or is not the
             one that the run was made on, or its masks cannot be scored.
     """
-    from vosbench.datasets.registry import select
-    from vosbench.evaluation import Evaluation, evaluate
-    from vosbench.evaluation.tables import stored_key
+    from vosbench.evaluation.summary import Summary
 
-    key, stored = key_of(run), stored_key(run.scores)
-    stale = stored.difference(key) if stored else "it has no scores that say what they are of"
-    if not stale:
-        with contextlib.suppress(EvaluationError):  # a broken table: scored anew
-            return ScoredRun(run, Evaluation.read(run.scores))
+    key, stored = key_of(run), Summary.read(run.scores)
+    known = stored and stored.key
+    stale = known.difference(key) if known else "it has no scores that say what they are of"
+    if stale:
+        return ScoredRun.of(run, _scored_anew(run, key, stale, open_data, jobs))
+
+    @functools.cache
+    def read() -> Evaluation:
+        from vosbench.evaluation import Evaluation
+
+        with contextlib.suppress(EvaluationError):
+            return Evaluation.read(run.scores)
+        anew = _scored_anew(run, key, "its stored scores are broken", open_data, jobs)
+        assert anew is not None
+        return anew
+
+    return ScoredRun(run, stored, read)
+
+
+def _scored_anew(
+    run: Run, key: ScoreKey, why: str, open_data: Callable[[], Dataset], jobs: int
+) -> Evaluation | None:
+    """The run's scores, which are stored, too; None where there is nothing to score."""
+    from vosbench.datasets.registry import select
+    from vosbench.evaluation import evaluate
+
     try:
         dataset = select(open_data(), tuple(run.record.sequences), None)
     except DatasetError as error:
-        state = stale if (run.scores / "scores.json").is_file() else "it has no scores"
+        state = why if (run.scores / "scores.json").is_file() else "it has no scores"
         raise EvaluationError(
             f"run {run.name}: {state}, and the dataset cannot be opened: {error.message}",
             f"Where the dataset is: `vosbench evaluate --tracker {run.record.tracker} "
             f"--dataset {run.record.dataset}`.",
         ) from None
     if not dataset.annotated or not key.sequences:
-        return ScoredRun(run, None)
+        return None
     _require_same_data(run, dataset)
     part = select(dataset, key.sequences, None)
     missing = [name for name in run.record.sequences if name not in key.sequences]
     evaluation = evaluate(part, run.masks, run.record.protocol, jobs)
     evaluation = replace(evaluation, key=key, missing=missing + evaluation.missing)
     evaluation.write(run.scores)
-    return ScoredRun(run, evaluation)
+    return evaluation
 
 
 def _require_same_data(run: Run, dataset: Dataset) -> None:
@@ -202,8 +232,8 @@ def score_part(run: Run, part: Dataset) -> ScoredRun:
     done = tuple(view.done())
     view.record.status = "complete" if len(done) == len(names) else "partial"
     if not part.annotated or not done:
-        return ScoredRun(view, None)
-    return ScoredRun(view, evaluate(select(part, done), view.masks, view.record.protocol))
+        return ScoredRun.of(view, None)
+    return ScoredRun.of(view, evaluate(select(part, done), view.masks, view.record.protocol))
 
 
 def score_common(runs: Sequence[Run], open_data: Callable[[], Dataset]) -> list[ScoredRun]:

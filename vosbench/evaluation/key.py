@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import hashlib
-from collections.abc import Iterable
+import json
+import os
+import time
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from vosbench.durable import written_whole
+
 #: Source that decides what a score is: what reads masks, what measures them, what averages.
 _EVALUATOR = ("metrics", "evaluation", "datasets/png.py", "datasets/reading.py")
+_SETTLED = 2.0  # seconds: what is younger may change again without a change of its time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,22 +54,71 @@ class ScoreKey:
         )
 
 
-def masks_digest(masks: Path, sequences: Iterable[str]) -> str:
+def masks_digest(masks: Path, sequences: Iterable[str], kept: Path | None = None) -> str:
     """SHA-256 (hex) over names and contents of all files in `masks/<sequence>`. Time stamps do not
-    count, for copies and archives bring their own."""
+    count, for copies and archives bring their own.
+
+    Args:
+        kept: file that keeps the digest, with a digest of size, times and place of every file: the
+            masks are read again when one of those is another.
+    """
+    found = {sequence: _files(masks / sequence) for sequence in sorted(sequences)}
+    stamp = _stamp(found)
+    if kept is not None and (known := _kept(kept, stamp)):
+        return known
     digest = hashlib.sha256()
-    for sequence in sorted(sequences):
-        folder = masks / sequence
+    for sequence, files in found.items():
         digest.update(f"{sequence}/\n".encode())
-        for name in sorted(_files(folder)):
-            content = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        for name in files:
+            content = hashlib.sha256((masks / sequence / name).read_bytes()).hexdigest()
             digest.update(f"{content} {name}\n".encode(errors="surrogateescape"))
+    text = digest.hexdigest()
+    newest = max((f.st_ctime for files in found.values() for f in files.values()), default=0.0)
+    if kept is not None and newest < time.time() - _SETTLED:
+        with contextlib.suppress(OSError), written_whole(kept, sync=False) as stream:
+            stream.write(json.dumps({"stamp": stamp, "digest": text}).encode())
+    return text
+
+
+def _stamp(found: Mapping[str, Mapping[str, os.stat_result]]) -> str:
+    digest = hashlib.sha256()
+    for sequence, files in found.items():
+        digest.update(f"{sequence}/\n".encode())
+        for name, facts in files.items():
+            values = (facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns, facts.st_ino)
+            digest.update(f"{name} {values}\n".encode(errors="surrogateescape"))
     return digest.hexdigest()
 
 
-def _files(folder: Path) -> list[str]:
-    """Paths below `folder`: overlapping objects have folders of their own."""
-    return [path.relative_to(folder).as_posix() for path in folder.rglob("[!.]*") if path.is_file()]
+def _kept(path: Path, stamp: str) -> str:
+    """The digest that was kept under `stamp`, or ""."""
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        return str(document["digest"]) if document["stamp"] == stamp else ""
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
+
+
+def _files(folder: Path) -> dict[str, os.stat_result]:
+    """Path below `folder` -> what the system says of the file, in the order of paths: overlapping
+    objects have folders of their own. What begins with a dot does not count."""
+    found = {}
+    folders = [("", str(folder))]
+    while folders:
+        prefix, place = folders.pop()
+        with (
+            contextlib.suppress(FileNotFoundError, NotADirectoryError),
+            os.scandir(place) as entries,
+        ):
+            for entry in entries:
+                name = f"{prefix}{entry.name}"
+                if entry.name.startswith("."):
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    folders.append((f"{name}/", entry.path))
+                elif entry.is_file():
+                    found[name] = entry.stat()
+    return dict(sorted(found.items()))
 
 
 @functools.cache

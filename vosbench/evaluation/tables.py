@@ -18,19 +18,18 @@ from vosbench.errors import EvaluationError
 from vosbench.evaluation.intervals import score_intervals
 from vosbench.evaluation.key import ScoreKey
 from vosbench.evaluation.score import AnySpec, SequenceScores
+from vosbench.evaluation.summary import FORMAT, SCORES, parsed
 from vosbench.metrics import Column, SequenceMetricSpec
 from vosbench.metrics.protocols import Protocol, Row
 from vosbench.metrics.sequence import summed
 
-FORMAT = 2
-_SCORES = "scores.json"
 _FRAMES = "per-frame.csv"
 _KEYS = ("sequence", "object")
 _KINDS = {"object": int, "annotated": int, "predicted": int}
 
 #: Every file that any protocol writes: all go before new ones come.
 _FILES = (
-    _SCORES, _FRAMES, "global_results-val.csv", "per-sequence_results-val.csv", "metrics.json",
+    SCORES, _FRAMES, "global_results-val.csv", "per-sequence_results-val.csv", "metrics.json",
     "scores.txt", "results.csv",
 )  # fmt: skip
 
@@ -188,7 +187,7 @@ class Evaluation:
         return {
             **self.tables,
             _FRAMES: frames.to_csv(index=False, lineterminator="\n"),
-            _SCORES: json.dumps(document, indent=1, allow_nan=False) + "\n",
+            SCORES: json.dumps(document, indent=1, allow_nan=False) + "\n",
         }
 
     def write(self, folder: Path) -> None:
@@ -207,15 +206,14 @@ class Evaluation:
     @classmethod
     def read(cls, folder: Path) -> Self:
         """What `write` wrote, float for float. Raises EvaluationError if it cannot be read."""
-        path = folder / _SCORES
+        path = folder / SCORES
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
-            if document["format"] != FORMAT:
-                raise ValueError(f"its format is {document['format']}, this program reads {FORMAT}")
+            values = parsed(document)
+            del values["scored"]  # the objects say that
             objects = pd.DataFrame(document["objects"])
             for name in set(objects.columns) - {*_KEYS, "unseen", "name"}:
                 objects[name] = objects[name].astype(float)
-            bounds = document["intervals"].items()
             per_sequence = document["per_sequence"]
             of_sequences = {
                 name: {key: row[key] for key in document["sequence_metrics"]}
@@ -231,52 +229,27 @@ class Evaluation:
                 for name in document["tables"]
             }
             return cls(
-                protocol=document["protocol"],
+                **values,
                 dataset=document["dataset"],
-                global_scores={
-                    name: math.nan if value is None else float(value)
-                    for name, value in document["global"].items()
-                },
                 objects=objects,
                 frames=frames,
                 official=bool(document["official"]),
-                intervals={name: (low, high) for name, (low, high) in bounds},
                 sequence_scores=pd.DataFrame.from_dict(of_sequences, orient="index").astype(float),
-                columns=tuple(Column(**column) for column in document["columns"]),
                 tables=tables,
                 warnings=list(document["warnings"]),
                 missing=list(document["missing"]),
-                whole=int(document.get("whole", 0)),
-                key=_key(document.get("key")),
             )
         except FileNotFoundError:
             raise EvaluationError(
                 f"{folder} holds no scores: {path.name} is missing",
                 "`vosbench evaluate` writes them.",
             ) from None
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        except (
+            OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
+        ) as error:  # fmt: skip
             raise EvaluationError(
                 f"{path} cannot be read: {error}", "`vosbench evaluate` writes it anew."
             ) from None
-
-
-def stored_key(folder: Path) -> ScoreKey | None:
-    """What the scores in `folder` belong to; None if there are none, or they do not say."""
-    try:
-        document = json.loads((folder / _SCORES).read_text(encoding="utf-8"))
-        return _key(document.get("key")) if document["format"] == FORMAT else None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return None
-
-
-def _key(values: dict[str, Any] | None) -> ScoreKey | None:
-    if values is None:
-        return None
-    lists = {
-        "sequences": tuple(map(str, values["sequences"])),
-        "metrics": tuple((str(name), str(digest)) for name, digest in values["metrics"]),
-    }
-    return ScoreKey(**{**values, **lists})
 
 
 def clear(folder: Path) -> None:
@@ -288,7 +261,7 @@ def clear(folder: Path) -> None:
 def _own_tables(folder: Path) -> list[str]:
     """Names of the tables that a protocol wrote beside `scores.json`."""
     try:
-        names = json.loads((folder / _SCORES).read_text(encoding="utf-8"))["tables"]
+        names = json.loads((folder / SCORES).read_text(encoding="utf-8"))["tables"]
         return [Path(str(name)).name for name in names]
     except (OSError, ValueError, KeyError, TypeError):
         return []

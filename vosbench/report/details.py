@@ -47,7 +47,7 @@ def details(scored: ScoredRun) -> Details:
         ("tracker", record.tracker),
         ("plugin", record.plugin),
         ("seed", str(record.seed)),
-        ("protocol", scored.evaluation.protocol if scored.evaluation else record.protocol),
+        ("protocol", scored.summary.protocol if scored.summary else record.protocol),
         ("status", record.status),
         ("sequences", f"{len(run.done())} of {len(record.sequences)} done"),
         ("adapted", record.wrapped),

@@ -78,7 +78,7 @@ def stream(material: Material, beside: Beside) -> TemplateStream:
         "separators": (",", ":"),
     }
     style, script = _text(_STYLE), "\n".join(map(_text, _SCRIPTS))
-    protocols = {s.evaluation.protocol if s.evaluation else s.run.record.protocol for s in runs}
+    protocols = {s.summary.protocol if s.summary else s.run.record.protocol for s in runs}
     return environment.get_template("report.html").stream(
         policy=policy(style, script, remote=material.remote),
         style=Markup(style),
@@ -86,8 +86,8 @@ def stream(material: Material, beside: Beside) -> TemplateStream:
         version=version("vosbench"),
         dataset=material.name,
         protocol=", ".join(sorted(protocols)),
-        scored=any(scored.evaluation is not None for scored in runs),
-        paired=sum(scored.evaluation is not None for scored in runs) > 1,
+        scored=any(scored.summary is not None for scored in runs),
+        paired=sum(scored.summary is not None for scored in runs) > 1,
         material=material,
         main=main,
         tables=[main, *_paired(material)],
