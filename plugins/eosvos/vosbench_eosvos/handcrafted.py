@@ -25,6 +25,5 @@ class HandcraftedTracker(EosvosTracker):
         super().__init__(ctx)
         rate = torch.tensor(float(ctx.options["rate"]), device=self.device)
         self.learned = replace(self.learned, level="global", rates={"*": rate})
-        start = self.learned.initial_parameters()
-        self.start = {name: value.detach().to(self.device) for name, value in start.items()}
+        self.start = {name: self.learned.state[name] for name in self.learned.learning}
         self.depth = self.model.frozen_depth(self.start)

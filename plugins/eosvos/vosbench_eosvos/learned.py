@@ -92,16 +92,20 @@ class LearnedOptimiser:
         model.load_state_dict(self.state, strict=True)
         return model
 
-    def initial_parameters(self, *, drop_frozen: bool = False) -> dict[str, Tensor]:
-        """theta0 as leaves that require gradients, copied.
+    def learning_names(self, *, drop_frozen: bool = False) -> tuple[str, ...]:
+        """Names of the parameters that learn, in the model's order.
 
         Args:
             drop_frozen: leave out tensors all of whose rates are zero. They never change, and
                 autograd then stops above them (see `MaskRCNN.frozen_depth`).
         """
-        names = self.learning
-        if drop_frozen and self.level != "global":
-            names = tuple(n for n in names if bool((self.rates[n] > 0).any()))
+        if not drop_frozen or self.level == "global":
+            return self.learning
+        return tuple(n for n in self.learning if bool((self.rates[n] > 0).any()))
+
+    def initial_parameters(self, *, drop_frozen: bool = False) -> dict[str, Tensor]:
+        """theta0 as leaves that require gradients, copied; `drop_frozen` as in `learning_names`."""
+        names = self.learning_names(drop_frozen=drop_frozen)
         return {n: self.state[n].detach().clone().requires_grad_() for n in names}
 
     def rate(self, name: str) -> Tensor:

@@ -104,15 +104,17 @@ class EosvosTracker:
         )
         self.model: MaskRCNN = self.learned.build_model().to(self.device)
         self.model.bf16 = self.settings.bf16 and bfloat16_pays(self.device)
-        start = self.learned.initial_parameters(drop_frozen=True)
-        self.start = {name: value.detach().to(self.device) for name, value in start.items()}
+        # One copy of theta0 serves all: the model's own.
+        self.learned = replace(self.learned, state=self.model.state_dict())
+        names = self.learned.learning_names(drop_frozen=True)
+        self.start = {name: self.learned.state[name] for name in names}
         self.depth = self.model.frozen_depth(self.start)
         self._objects: dict[int, TrackedObject] = {}
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune one model for each object."""
         self._objects = {}
-        self._features: StageOutputs | None = None
+        self._features: StageOutputs | None = self._look(frame.image)
         self._motion = Motion(frame.image) if self.settings.motion else None
         self._learn(frame, targets, ctx)
 
@@ -202,13 +204,16 @@ class EosvosTracker:
         """Fine-tune on the objects that `targets` gives away, all to the first number of steps,
         then all to the next, so that the marks tell what each number alone would have taken."""
         runs = {}
+        first_boxes = {}
         after_step = _counted(ctx)
         for identity, mask in targets.items():
             tracked = TrackedObject(identity, frame.index, [])
             self._objects[identity] = tracked
             if mask.any():
-                tracked.given = self._inner_batch(frame, identity, mask, ctx.seed)
-                batches = cycle(tracked.given, self.settings.batch)
+                given = self._inner_batch(frame, identity, mask, ctx.seed)
+                first_boxes[identity] = tuple(given[0].targets[0]["boxes"][0].tolist())
+                tracked.given = given[:1] if self.settings.online else []
+                batches = cycle(given, self.settings.batch)
                 if self.settings.redraw:
                     batches = self._redrawn(frame, identity, mask, ctx.seed)
                 runs[identity] = fine_tune(
@@ -223,8 +228,7 @@ class EosvosTracker:
         for steps in self._steps(ctx):
             for identity, run in runs.items():
                 _, params = next(run)
-                tracked = self._objects[identity]
-                box = tuple(tracked.given[0].targets[0]["boxes"][0].tolist())
+                tracked, box = self._objects[identity], first_boxes[identity]
                 memory = Memory(self.settings.online_frames)
                 window = Window()
                 window.observe(frame.index, box)
@@ -238,10 +242,11 @@ class EosvosTracker:
 
     def _inner_batch(self, frame: Frame, identity: int, mask: Mask, seed: int) -> list[Example]:
         """The given frame as it is, then its transformed copies."""
+        assert self._features is not None
         rng = np.random.default_rng(derive_seed(seed, _TRANSFORMS, identity, frame.index))
-        pairs = [(frame.image, mask)]
-        pairs += [random_copy(frame.image, mask, rng) for _ in range(self.settings.transforms)]
-        return [self._example(self._look(image), inside) for image, inside in pairs]
+        pairs = [random_copy(frame.image, mask, rng) for _ in range(self.settings.transforms)]
+        copies = [self._example(self._look(image), inside) for image, inside in pairs]
+        return [self._example(self._features, mask), *copies]
 
     def _redrawn(self, frame: Frame, identity: int, mask: Mask, seed: int) -> Batches:
         """New transformed copies of the given frame in every step."""

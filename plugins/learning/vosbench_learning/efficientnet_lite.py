@@ -27,14 +27,16 @@ _EPS = 1e-3
 
 
 class Depthwise(nn.Conv2d):
-    """A depthwise convolution around two slow paths of oneDNN 3.12 on CPUs.
+    """A depthwise convolution around two slow backward paths of oneDNN 3.12 on CPUs.
 
     A fused bias would make the backward pass compute the filter's gradient even where the filter
     is frozen, at many times the cost of the convolution; a strided one is 15 times slower backwards
-    in bfloat16 than in float32.
+    in bfloat16 than in float32. Where no gradient is asked for, neither is done.
     """
 
     def forward(self, x: Tensor) -> Tensor:
+        if not torch.is_grad_enabled():
+            return super().forward(x)
         if self.stride[0] > 1:
             with torch.autocast(x.device.type, enabled=False):
                 y: Tensor = self._conv_forward(x.float(), self.weight, None)
