@@ -4,18 +4,40 @@
 
     data_roots = ["/data/vos"]     # searched after --data-root and VOSBENCH_DATA
     disable = ["some-plugin"]      # plugins never loaded
+
+    [trackers.mine]                # where a tracker lives, and options that it is always given
+    python = "/envs/mine"          # its environment: a folder, or the Python inside
+    plugin = "~/mine.py"           # what its environment loads besides its own plugins; or a list
+    options = { weights = "/weights/mine.pth" }
 """
 
 from __future__ import annotations
 
 import os
 import tomllib
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import platformdirs
 
 from vosbench.errors import UsageError
+
+
+@dataclass(frozen=True, slots=True)
+class TrackerConfig:
+    """What the user says about one tracker.
+
+    Attributes:
+        python: interpreter, or folder, of the environment that it lives in; "" is our own.
+        plugins: files or folders of packages that declare it.
+        options: given to it besides those of the command line, which win; texts.
+    """
+
+    python: str = ""
+    plugins: tuple[Path, ...] = ()
+    options: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +46,7 @@ class Config:
 
     data_roots: tuple[Path, ...] = ()
     disable: tuple[str, ...] = ()
+    trackers: Mapping[str, TrackerConfig] = field(default_factory=dict)
 
 
 def config_path() -> Path:
@@ -48,13 +71,40 @@ def load_config() -> Config:
         raw = tomllib.loads(path.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is not valid TOML: {error}", "Mend or remove it.") from None
+    trackers = raw.pop("trackers", {})
     for key, value in raw.items():
         if key not in ("data_roots", "disable"):
-            raise UsageError(f"{path}: unknown key {key!r}", "Known: data_roots, disable.")
+            raise UsageError(
+                f"{path}: unknown key {key!r}", "Known: data_roots, disable, trackers."
+            )
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             raise UsageError(f"{path}: {key} must be a list of strings")
     roots = tuple(Path(root).expanduser() for root in raw.get("data_roots", []))
-    return Config(roots, tuple(raw.get("disable", [])))
+    if not isinstance(trackers, dict):
+        raise UsageError(f"{path}: trackers must be tables, [trackers.NAME]")
+    named = {name: _tracker(f"{path}: trackers.{name}", raw) for name, raw in trackers.items()}
+    return Config(roots, tuple(raw.get("disable", [])), named)
+
+
+def _tracker(where: str, raw: Any) -> TrackerConfig:
+    known = ("python", "plugin", "options")
+    if not isinstance(raw, dict) or (unknown := [key for key in raw if key not in known]):
+        which = f"unknown key {unknown[0]!r}" if isinstance(raw, dict) else "it must be a table"
+        raise UsageError(f"{where}: {which}", f"Known: {', '.join(known)}.")
+    python, options = raw.get("python", ""), raw.get("options", {})
+    plugin = raw.get("plugin", [])
+    plugins = [plugin] if isinstance(plugin, str) else plugin
+    if not isinstance(python, str):
+        raise UsageError(f"{where}: python must be a path")
+    if not isinstance(plugins, list) or not all(isinstance(item, str) for item in plugins):
+        raise UsageError(f"{where}: plugin must be a path or a list of paths")
+    if not isinstance(options, dict) or any(isinstance(v, dict | list) for v in options.values()):
+        raise UsageError(f"{where}: options must be a table of single values")
+    return TrackerConfig(
+        str(Path(python).expanduser()) if python else "",
+        tuple(Path(item).expanduser() for item in plugins),
+        {name: str(value) for name, value in options.items()},
+    )
 
 
 def data_roots(given: tuple[Path, ...] = ()) -> tuple[Path, ...]:

@@ -80,7 +80,7 @@ class Plugins:
     """All plugins that could be loaded and what they registered.
 
     Args:
-        files: Python files to load as plugins (`--plugin`).
+        files: Python files, or folders of packages, to load as plugins (`--plugin`).
         disabled: names of plugins to leave out.
         entry_points: load those installed in the environment.
 
@@ -224,16 +224,23 @@ class Plugins:
 
 
 def load_file(path: Path) -> ModuleType:
-    """Import a plugin file. Raises PluginError if it is not there or is not Python.
+    """Import a plugin: a file, or the folder of a package. Raises PluginError if it is not there or
+    is not Python.
 
-    The module is importable under its private name, so that a worker process that is given the
-    same path can unpickle what it defines.
+    A file is importable under its private name, so that a worker process that is given the same
+    path can unpickle what it defines; a package under its own, so that its modules find each other.
     """
     path = path.resolve()
-    if not path.is_file():
-        raise PluginError("the file does not exist")
+    inside = [str(path)] if path.is_dir() else None
+    source = path / "__init__.py" if inside else path
+    if not source.is_file():
+        raise PluginError(
+            "the folder is no package: it has no __init__.py"
+            if inside
+            else "the file does not exist"
+        )
     name = _private_name(path)
-    spec = importlib.util.spec_from_file_location(name, path)
+    spec = importlib.util.spec_from_file_location(name, source, submodule_search_locations=inside)
     if spec is None or spec.loader is None:
         raise PluginError("it is not a Python file: the name must end in .py")
     module = importlib.util.module_from_spec(spec)
@@ -247,10 +254,11 @@ def load_file(path: Path) -> ModuleType:
 
 
 def _private_name(path: Path) -> str:
-    return f"vosbench_plugin_{path.stem}"
+    return path.name if path.is_dir() else f"vosbench_plugin_{path.stem}"
 
 
 def _file_version(path: Path) -> str:
+    path = path / "__init__.py" if path.is_dir() else path
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12] if path.is_file() else ""
 
 

@@ -99,6 +99,8 @@ class Origin:
     Attributes:
         requirements: pinned, for pip; `vosbench trackers install NAME` installs them into an
             environment of the tracker's own. None are needed where it runs in ours.
+        bare: the same, installed without what they ask for.
+        repositories: "address@commit" of code that no package holds; it is put on the path there.
         weights: address of the page that the trained weights are downloaded from.
         revision: commit of that page, where one is pinned.
         licence: of the weights.
@@ -107,10 +109,17 @@ class Origin:
     """
 
     requirements: tuple[str, ...] = ()
+    bare: tuple[str, ...] = ()
+    repositories: tuple[str, ...] = ()
     weights: str = ""
     revision: str = ""
     licence: str = ""
     published: str = ""
+
+    @property
+    def apart(self) -> bool:
+        """Whether the tracker needs more than our own environment."""
+        return bool(self.requirements or self.bare or self.repositories)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

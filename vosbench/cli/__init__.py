@@ -26,7 +26,7 @@ COMMANDS = {
     "pack": ("vosbench.cli.pack:pack", "Submission archive for an evaluation server."),
     "datasets": ("vosbench.cli.datasets:datasets", "List, fetch and verify datasets."),
     "metrics": ("vosbench.cli.metrics:metrics", "List measures and protocols."),
-    "trackers": ("vosbench.cli.trackers:trackers", "List trackers and their options."),
+    "trackers": ("vosbench.cli.trackers:trackers", "List trackers, install those of others."),
     "plugins": ("vosbench.cli.plugins:plugins", "List plugins and why one is broken."),
     "new-plugin": ("vosbench.cli.new_plugin:new_plugin", "Write a working tracker plugin."),
     "test-tracker": ("vosbench.cli.test_tracker:test_tracker", "Conformance suite for a tracker."),

@@ -41,14 +41,6 @@ if TYPE_CHECKING:
     from vosbench.store import Run
 
 
-def _interpreter(_ctx: click.Context, _option: click.Parameter, path: str) -> str:
-    """The Python of a virtual environment that is given as its folder; another path as it is."""
-    for inside in ("bin/python", "Scripts/python.exe"):
-        if path and (python := Path(path, inside)).is_file():
-            return str(python)
-    return path
-
-
 @click.command()
 @click.option(
     "--tracker",
@@ -134,8 +126,8 @@ def _interpreter(_ctx: click.Context, _option: click.Parameter, path: str) -> st
     "--python",
     default="",
     metavar="PATH",
-    callback=_interpreter,
-    help="Python, or folder, of another environment in which the tracker is installed.",
+    help="Python, or folder, of another environment in which the trackers are installed. Without "
+    "it, each tracker runs where the configuration or `vosbench trackers install` says.",
 )
 @click.option(
     "--executor",

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from vosbench.datasets.base import Dataset
 from vosbench.errors import DatasetError, PluginError, UsageError
+from vosbench.running.environments import home_of
 from vosbench.running.executors import Executor, Job, Plan
 from vosbench.running.executors.process import WorkerProcess
 from vosbench.running.load import cores
@@ -29,13 +30,15 @@ if TYPE_CHECKING:
 
 
 def find_tracker(plugins: Plugins, name: str, python: str = "") -> TrackerSpec:
-    """The declaration of tracker `name`, asked for in the environment of `python` if given.
+    """The declaration of tracker `name`, asked for in the environment that it lives in: that of
+    `python` if given, else what `environments.home_of` says.
 
     Raises:
-        PluginError: there is no such tracker.
+        PluginError: there is no such tracker, or its environment is not there.
         UsageError: `python` is no usable interpreter.
     """
-    if not python:
+    home = home_of(plugins, name, python)
+    if home.ours:
         spec = plugins.tracker(name)
         return replace(spec, code=plugins.digest(spec))
     import tempfile
@@ -46,15 +49,17 @@ def find_tracker(plugins: Plugins, name: str, python: str = "") -> TrackerSpec:
             options={},
             seed=0,
             device="cpu",
-            python=python,
-            plugin_files=plugins.files,
+            python=home.python,
+            plugin_files=(*plugins.files, *home.plugins),
             disabled=plugins.disabled,
             timeout=120,
             log=Path(folder, "log.txt"),
             scratch=Path(folder),
         )
         with WorkerProcess(plan) as worker:
-            return worker.describe()
+            spec = worker.describe()
+    here = plugins.trackers.get(name)
+    return replace(spec, origin=here.origin if here else None)
 
 
 def run_folder(
@@ -88,7 +93,8 @@ class RunSettings:
         isolate: a fresh process for each sequence.
         retries: times that a sequence is tried again whose worker's machine was lost.
         gpus: GPUs that each job takes of a cluster; a fraction shares one.
-        python: interpreter of another environment in which the tracker is installed.
+        python: interpreter of another environment in which the tracker is installed; "" is that
+            of the configuration or of `vosbench trackers install`, else our own.
         executor: name of a registered executor.
         perturb: makes a run of its own over frames and given masks that are worse on purpose.
 
@@ -148,18 +154,19 @@ def run(
     spec = (
         tracker if isinstance(tracker, TrackerSpec) else find_tracker(plugins, tracker, how.python)
     )
-    if not spec.code and not how.python:
+    home = home_of(plugins, spec.name, how.python)
+    if not spec.code and home.ours:
         spec = replace(spec, code=plugins.digest(plugins.tracker(spec.name)))
     _check_device(spec, how.device)
     backend = _make_executor(plugins, how.executor)
-    values = spec.resolve_options(how.options)
+    values = spec.resolve_options({**home.options, **how.options})
     asked = _resolve_snapshots(spec, how.snapshots)
     wanted = _wanted(dataset, sequences)
     worse = {} if how.perturb is None else {PERTURB: str(how.perturb)}
     if how.perturb is not None:
         dataset = perturbed(dataset, how.perturb)
     states = {
-        name: RunState.of(results, dataset, spec, values | change | worse, how.seed, how.python)
+        name: RunState.of(results, dataset, spec, values | change | worse, how.seed, home.python)
         for name, change in _variants(values, asked).items()
     }
     check_name(dataset.name, "dataset")
@@ -187,8 +194,8 @@ def run(
             isolate=how.isolate,
             retries=how.retries,
             gpus=how.gpus,
-            python=how.python,
-            plugin_files=plugins.files,
+            python=home.python,
+            plugin_files=(*plugins.files, *home.plugins),
             disabled=plugins.disabled,
             log=main.folder.resolve() / "log.txt",
             scratch=scratch,
