@@ -130,22 +130,22 @@ def install(spec: TrackerSpec, tell: Tell, *, fresh: bool = False) -> Path:
             return folder
         shutil.rmtree(folder, ignore_errors=True)
         tell(f"making {folder}")
-        pip = _make(folder, tell)
+        into, frozen = _make(folder, tell)
         _check_out(origin.repositories, folder, tell)
         if lock.is_file():
             tell(f"installing what {lock} names")
-            _do(pip("install", "--no-deps", "-r", str(lock)), tell)
+            _do([*into, "--no-deps", "-r", str(lock)], tell)
         else:
             # What our side of the process imports there, in the versions that it runs with here.
             ours = [f"{package}=={version(package)}" for package in ("numpy", "pluggy")]
             asked = {_name(each) for each in origin.requirements}
             ours = [each for each in ours if _name(each) not in asked]
             tell(f"installing {', '.join(origin.requirements + origin.bare) or 'numpy and pluggy'}")
-            _do(pip("install", *ours, *origin.requirements), tell)
+            _do([*into, *ours, *origin.requirements], tell)
             if origin.bare:
-                _do(pip("install", "--no-deps", *origin.bare), tell)
-        frozen = _do(pip("freeze"), lambda _: None)
-        chosen = [line for line in frozen if "==" in line or " @ " in line]
+                _do([*into, "--no-deps", *origin.bare], tell)
+        listed = _do(frozen, lambda _: None)
+        chosen = [line for line in listed if "==" in line or " @ " in line]
         with written_whole(lock) as stream:
             stream.write("".join(f"{line}\n" for line in chosen).encode())
         with written_whole(folder / _MARKER) as stream:
@@ -166,14 +166,16 @@ def remove(spec: TrackerSpec) -> Path | None:
     return folder if there else None
 
 
-def _make(folder: Path, tell: Tell) -> Callable[..., list[str]]:
-    """A new virtual environment; gives the command line of its pip, or uv's, with arguments."""
+def _make(folder: Path, tell: Tell) -> tuple[list[str], list[str]]:
+    """A new virtual environment; gives the commands that install into it and that list it."""
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     if uv := shutil.which("uv"):
         _do([uv, "venv", "--quiet", "--python", sys.executable, str(folder)], tell)
-        return lambda what, *rest: [uv, "pip", what, "--python", str(python), *rest]
+        there = ["--python", str(python)]
+        return [uv, "pip", "install", *there], [uv, "pip", "freeze", *there]
     _do([sys.executable, "-m", "venv", str(folder)], tell)
-    return lambda *rest: [str(python), "-m", "pip", "--disable-pip-version-check", *rest]
+    pip = [str(python), "-m", "pip", "--disable-pip-version-check"]
+    return [*pip, "install"], [*pip, "freeze", "--local"]
 
 
 def _check_out(repositories: tuple[str, ...], folder: Path, tell: Tell) -> None:
