@@ -17,14 +17,17 @@ if TYPE_CHECKING:
 class _ShowsByName(click.Group):
     """`vosbench trackers NAME` is short for `vosbench trackers show NAME`."""
 
-    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        if not args or args[0] not in (*self.commands, *ctx.help_option_names):
-            args = ["show", *args]
-        return super().parse_args(ctx, args)
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        return super().resolve_command(ctx, args if args[0] in self.commands else ["show", *args])
 
 
-@click.group(cls=_ShowsByName)
-def trackers() -> None:
+@click.group(cls=_ShowsByName, invoke_without_command=True)
+@plugin_options
+@json_option
+@click.pass_context
+def trackers(ctx: click.Context, as_json: bool) -> None:
     """List trackers, show one, make environments for trackers by others.
 
     \b
@@ -33,37 +36,38 @@ def trackers() -> None:
       vosbench trackers eosvos-10
       vosbench trackers install deaot-t
     """
-
-
-@trackers.command()
-@click.argument("name", required=False, type=TRACKER)
-@plugin_options
-@json_option
-def show(name: str | None, as_json: bool) -> None:
-    """List trackers; with NAME, the options and capabilities of one.
-
-    `vosbench trackers NAME` does the same.
-    """
-    from vosbench.running.runner import find_tracker
-
+    if ctx.invoked_subcommand is not None:
+        return
     plugins = load_plugins()
     if as_json:
-        import json
-
-        specs = [find_tracker(plugins, name)] if name else list(plugins.trackers.values())
-        described = [_describe(plugins, spec) for spec in specs]
-        click.echo(json.dumps(described[0] if name else described, indent=1))
-    elif name:
-        _show_one(plugins, name)
+        _print_json([_describe(plugins, spec) for spec in plugins.trackers.values()])
     else:
         _show_all(plugins)
 
 
 @trackers.command()
 @click.argument("name", type=TRACKER)
+@plugin_options
+@json_option
+@click.pass_context
+def show(ctx: click.Context, name: str, as_json: bool) -> None:
+    """Show where a tracker runs, its capabilities and options.
+
+    `vosbench trackers NAME` does the same.
+    """
+    plugins = load_plugins()
+    if as_json or (ctx.parent and ctx.parent.params["as_json"]):
+        _print_json(_describe(plugins, _declared(plugins, name)))
+    else:
+        _show_one(plugins, name)
+
+
+@trackers.command()
+@click.argument("name", type=TRACKER)
 @click.option("--fresh", is_flag=True, help="Make it anew, in the versions that are newest now.")
 @plugin_options
-def install(name: str, fresh: bool) -> None:
+@json_option
+def install(name: str, fresh: bool, as_json: bool) -> None:
     """Make the environment that a tracker by others needs.
 
     It lies in the cache (VOSBENCH_CACHE) and is used whenever the tracker is named. The versions
@@ -76,13 +80,18 @@ def install(name: str, fresh: bool) -> None:
     def tell(line: str) -> None:
         click.echo(line, err=True)
 
-    click.echo(f"{name} is installed in {environments.install(spec, tell, fresh=fresh)}")
+    folder = environments.install(spec, tell, fresh=fresh)
+    if as_json:
+        _print_json({"tracker": name, "environment": str(folder)})
+    else:
+        click.echo(f"{name} is installed in {folder}")
 
 
 @trackers.command()
 @click.argument("name", type=TRACKER)
 @plugin_options
-def remove(name: str) -> None:
+@json_option
+def remove(name: str, as_json: bool) -> None:
     """Delete the environment that `install` made, and its lock.
 
     Trackers that need the same share it.
@@ -90,7 +99,29 @@ def remove(name: str) -> None:
     from vosbench.running import environments
 
     folder = environments.remove(load_plugins().tracker(name))
-    click.echo(f"{folder} is gone" if folder else f"{name} has no environment of its own")
+    if as_json:
+        _print_json({"tracker": name, "removed": str(folder) if folder else None})
+    else:
+        click.echo(f"{folder} is gone" if folder else f"{name} has no environment of its own")
+
+
+def _print_json(document: Any) -> None:
+    import json
+
+    click.echo(json.dumps(document, indent=1))
+
+
+def _declared(plugins: Plugins, name: str) -> TrackerSpec:
+    """As the tracker's own environment declares it; as we know it, where that was not made yet."""
+    from vosbench.errors import PluginError
+    from vosbench.running.runner import find_tracker
+
+    try:
+        return find_tracker(plugins, name)
+    except PluginError:
+        if name not in plugins.trackers:
+            raise
+        return plugins.trackers[name]
 
 
 def _describe(plugins: Plugins, spec: TrackerSpec) -> dict[str, Any]:
@@ -148,14 +179,12 @@ def _show_one(plugins: Plugins, name: str) -> None:
 
     from vosbench.errors import PluginError
     from vosbench.running.environments import home_of
-    from vosbench.running.runner import find_tracker
 
+    spec = _declared(plugins, name)
     try:
-        home, spec, missing = home_of(plugins, name), find_tracker(plugins, name), ""
-    except PluginError as error:  # it is known here, its environment was not made yet
-        if name not in plugins.trackers:
-            raise
-        home, spec, missing = None, plugins.trackers[name], f"{error.message}: {error.hint}"
+        home, missing = home_of(plugins, name), ""
+    except PluginError as error:  # its environment was not made yet
+        home, missing = None, f"{error.message}: {error.hint}"
     console = Console()
     source = "of another environment"
     if name in plugins.trackers:
