@@ -33,7 +33,7 @@ def page(browser: Page, file: Path) -> Page:
     """Opened anew at desktop size; afterwards it must not have complained."""
     resize(browser, 1440)
     browser.get(file.as_uri())
-    wait(browser, lambda: pixels(browser))
+    wait(browser, lambda: pixels(browser) and ready(browser))
     yield browser
     assert browser.get_log("browser") == []
 
@@ -58,6 +58,11 @@ def pixels(page: Page, figure: int = 0) -> str:
     """
     text: str = page.execute_script(script, figure)
     return text
+
+
+def ready(page: Page) -> bool:
+    """Whether all is set up, which comes after the first picture."""
+    return "ready" in page.execute_script("return {...document.body.dataset}")
 
 
 def one(page: Page, selector: str) -> Any:

@@ -9,6 +9,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -18,11 +19,22 @@ from vosbench.report.content import choose_frames
 from vosbench.store import find_runs
 
 
-def blocks(path: Path) -> list[Any]:
-    """The JSON in the page: the overview, then the sequences."""
+def blocks(path: Path) -> dict[str, Any]:
+    """The JSON in the page by its name: the overview, then sequences and pictures."""
     text = path.read_text(encoding="utf-8")
-    found = re.findall(r'<script type="application/json"[^>]*>(.*?)</script>', text, re.DOTALL)
-    return [json.loads(block) for block in found]
+    found = re.findall(
+        r'<script type="application/json" id="(.*?)">(.*?)</script>', text, re.DOTALL
+    )
+    return {name: json.loads(block) for name, block in found}
+
+
+def overview_and_pages(path: Path) -> list[Any]:
+    """What the page holds but for the pictures, sequences in order."""
+    held = blocks(path)
+    return [
+        held["overview"],
+        *(held[f"sequence-{n}"] for n in range(len(held["overview"]["sequences"]))),
+    ]
 
 
 def invoke(*arguments: str) -> Any:
@@ -30,21 +42,40 @@ def invoke(*arguments: str) -> Any:
 
 
 def test_only_the_sequences_asked_for_get_pictures(report):
-    overview, *pages = blocks(report("--sequence", "cat", "--frames", "3"))
+    overview, *pages = overview_and_pages(report("--sequence", "cat", "--frames", "3"))
     assert [len(page["shown"]) > 0 for page in pages] == overview["pictures"]
     assert overview["pictures"] == [name == "cat" for name in overview["sequences"]]
 
 
 def test_pictures_hold_the_worst_frame_of_each_run(report):
-    overview, *pages = blocks(report("--frames", "2"))
+    overview, *pages = overview_and_pages(report("--frames", "2"))
     by_name = {page["name"]: page for page in pages}
     for entry in overview["worst"]:
         page = by_name[entry["sequence"]]
         assert page["frames"].index(entry["frame"]) in page["shown"]
 
 
+def test_the_first_picture_comes_before_the_program_and_all_others(report):
+    path = report("--sequence", "bee", "--sequence", "cat", "--frames", "2")
+    overview, *pages = overview_and_pages(path)
+    (number, page), *_ = [(n, page) for n, page in enumerate(pages) if page["shown"]]
+    good, poor = (np.mean(list(c.values()), axis=0) for c in _numbers(page["curves"]["J"]))
+    opened = int(np.nanargmax(np.abs(good - poor)))
+    names = list(blocks(path))
+    assert names[:3] == ["overview", f"sequence-{number}", f"picture-{number}-{opened}"]
+    text = path.read_text(encoding="utf-8")
+    assert text.index(names[2]) < text.index("<script>") < text.index(names[3])
+    pictures = {f"picture-{n}-{i}" for n, page in enumerate(pages) for i in page["shown"]}
+    assert {name for name in names if name.startswith("picture")} == pictures
+    assert overview["pictures"].index(True) == number
+
+
+def _numbers(curves: list[dict[str, list[int | None]]]) -> list[dict[str, np.ndarray]]:
+    return [{o: np.array(values, float) for o, values in curve.items()} for curve in curves]
+
+
 def test_scores_are_those_of_the_evaluation(report, results):
-    overview, *_ = blocks(report())
+    overview, *_ = overview_and_pages(report())
     stored = json.loads((results / "toys" / "poor" / "scores" / "scores.json").read_text())
     place = overview["runs"].index("poor")
     for name, values in zip(overview["sequences"], overview["heat"]["J"], strict=True):
@@ -82,7 +113,7 @@ def test_without_the_dataset_stored_scores_are_shown(results, toys, tmp_path):
     result = invoke("--dataset", "toys", "--results", str(results), "--output", str(output))
     assert result.exit_code == 0, result.output
     assert "no pictures:" in result.output
-    overview, *pages = blocks(output)
+    overview, *pages = overview_and_pages(output)
     assert overview["heat"]["J"] and not any(page["shown"] for page in pages)
 
 

@@ -1,7 +1,7 @@
 """What a report shows, gathered from scored runs and their dataset.
 
-Everything that the page's program needs is plain JSON: `overview` once, `sequence_pages` once a
-sequence, so that a browser unpacks pictures only when they are looked at. NaN becomes null.
+Everything that the page's program needs is plain JSON: `overview` once, and a block for each
+sequence and each picture, so that a browser reads only what is looked at. NaN becomes null.
 """
 
 from __future__ import annotations
@@ -110,6 +110,14 @@ def _telling(runs: Sequence[ScoredRun], video: VideoSequence) -> set[int]:
     return {place[name] for name in names if name in place}
 
 
+def _opening_frame(runs: Sequence[ScoredRun], name: str) -> set[str]:
+    """The frame of a sequence in which the runs differ most, or where the only one is worst."""
+    scores = [_of(s.evaluation.frames, name) for s in runs if s.evaluation is not None]
+    if len(scores) == 1:
+        return set(worst_frames(scores[0])["frame"])
+    return most_different_frame(scores)
+
+
 def _worst_first(runs: Sequence[ScoredRun], names: Iterable[str]) -> list[str]:
     scores = [s.evaluation.sequences["J&F"] for s in runs if s.evaluation is not None]
     mean = pd.concat(scores, axis=1).mean(axis=1) if scores else pd.Series(dtype=float)
@@ -161,18 +169,31 @@ def overview(material: Material, main: Table) -> dict[str, Any]:
     }
 
 
-def sequence_pages(material: Material) -> Iterator[dict[str, Any]]:
-    """One dictionary a sequence: its frames, scores by frame, pictures and label maps."""
+def sequence_blocks(material: Material) -> Iterator[tuple[str, dict[str, Any]]]:
+    """What the page holds of the sequences: (name of the block, content).
+
+    "sequence-N" is what `sequence_page` gives of sequence N, "picture-N-I" its frame I and label
+    maps. The sequence that the page opens with comes first, then the picture that it opens at.
+    """
+    numbers = range(len(material.sequences))
+    order = sorted(numbers, key=lambda n: material.sequences[n] not in material.clips)
     with ThreadPoolExecutor(_THREADS) as pool:
-        yield from pool.map(lambda name: _with_pictures(material, name), material.sequences)
+        for blocks in pool.map(lambda number: _blocks(material, number), order):
+            yield from blocks
 
 
-def _with_pictures(material: Material, name: str) -> dict[str, Any]:
-    page, clip = sequence_page(material, name), material.clips.get(name)
-    if clip is not None:
-        page["images"] = [address(clip.picture(i), "image/webp") for i in clip.shown]
-        page["maps"] = [text(clip.maps(i)) for i in clip.shown]
-    return page
+def _blocks(material: Material, number: int) -> list[tuple[str, dict[str, Any]]]:
+    name = material.sequences[number]
+    blocks = [(f"sequence-{number}", sequence_page(material, name))]
+    if (clip := material.clips.get(name)) is not None:
+        place = {path.stem: index for index, path in enumerate(clip.video.frames)}
+        opened = {place.get(frame) for frame in _opening_frame(material.runs, name)}
+        for index in sorted(clip.shown, key=lambda index: index not in opened):
+            image = address(clip.picture(index), "image/webp")
+            blocks.append(
+                (f"picture-{number}-{index}", {"image": image, "maps": text(clip.maps(index))})
+            )
+    return blocks
 
 
 def sequence_page(material: Material, name: str) -> dict[str, Any]:

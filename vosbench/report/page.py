@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,7 @@ from vosbench.analysis.compare import main_table
 from vosbench.analysis.paired import paired_table
 from vosbench.analysis.published import Published
 from vosbench.export import Table
-from vosbench.report.content import Material, overview, sequence_pages
+from vosbench.report.content import Material, overview, sequence_blocks
 from vosbench.report.details import details
 
 _SCRIPTS = (
@@ -78,6 +79,7 @@ def stream(material: Material, beside: Beside) -> TemplateStream:
         "separators": (",", ":"),
     }
     style, script = _text(_STYLE), "\n".join(map(_text, _SCRIPTS))
+    blocks = iter(()) if material.remote else sequence_blocks(material)
     protocols = {s.summary.protocol if s.summary else s.run.record.protocol for s in runs}
     return environment.get_template("report.html").stream(
         policy=policy(style, script, remote=material.remote),
@@ -93,7 +95,8 @@ def stream(material: Material, beside: Beside) -> TemplateStream:
         tables=[main, *_paired(material)],
         values=_values,
         overview=overview(material, main),
-        pages=() if material.remote else sequence_pages(material),
+        opening=list(islice(blocks, 2 if material.clips else 1)),
+        blocks=blocks,
         details=[details(scored) for scored in runs],
     )
 

@@ -1,13 +1,16 @@
 // Sequences and pictures: out of the page itself, or fetched from `vosbench view`.
 
-/** The text of a sequence that lies in the page, which may still be arriving. */
-async function packedPage(number) {
-  const find = () => document.querySelectorAll("script.sequence")[number];
-  // The last one there may not be whole yet.
-  if (document.readyState === "loading" && number && !find()?.nextElementSibling) {
-    await new Promise((done) => { document.addEventListener("DOMContentLoaded", done, { once: true }); });
+/** What lies in the page as element `id`, which may still be arriving: it is whole when another follows. */
+async function packed(id) {
+  const whole = () => $(id)?.nextElementSibling || document.readyState !== "loading";
+  if (!whole()) {
+    await new Promise((done) => {
+      const arrivals = new MutationObserver(() => { if (whole()) { arrivals.disconnect(); done(); } });
+      arrivals.observe(document.body, { childList: true });
+      document.addEventListener("DOMContentLoaded", done, { once: true });
+    });
   }
-  return find().textContent;
+  return JSON.parse($(id).textContent);
 }
 
 const KEPT_PAGES = 6, KEPT_PICTURES = 40;
@@ -29,12 +32,12 @@ async function fetched(path) {
 
 const recentPages = new Map();
 
-/** Frames, scores and, where the page holds them, pictures of a sequence. */
+/** Frames and scores of a sequence, with room for its pictures. */
 function sequencePage(number) {
   return recent(recentPages, number, KEPT_PAGES, async () => {
     const page = overview.remote
       ? await (await fetched(`sequence/${number}`)).json()
-      : JSON.parse(await packedPage(number));
+      : await packed(`sequence-${number}`);
     return { ...page, number, pictures: new Map() };
   });
 }
@@ -42,12 +45,15 @@ function sequencePage(number) {
 /** The picture at `place` of a page: {image, maps}, the annotation's label map before the runs'. */
 function loadPicture(page, place) {
   return recent(page.pictures, place, KEPT_PICTURES, async () => {
-    const frame = page.shown[place];
+    const { number, shown } = page, frame = shown[place];
+    const held = overview.remote
+      ? { image: `picture/${number}/${frame}`, maps: fetched(`maps/${number}/${frame}`) }
+      : await packed(`picture-${number}-${frame}`);
     const image = new Image();
-    image.src = overview.remote ? `picture/${page.number}/${frame}` : page.images[place];
+    image.src = held.image;
     const bytes = overview.remote
-      ? await (await fetched(`maps/${page.number}/${frame}`)).arrayBuffer()
-      : Uint8Array.from(atob(page.maps[place]), (c) => c.charCodeAt(0));
+      ? await (await held.maps).arrayBuffer()
+      : Uint8Array.from(atob(held.maps), (c) => c.charCodeAt(0));
     const [maps] = await Promise.all([unpackMaps(bytes, page), image.decode()]);
     return { image, maps };
   });

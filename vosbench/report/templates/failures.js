@@ -63,6 +63,7 @@ function lostTable(table) {
 }
 
 function setUpFailures() {
+  if (!$("failures")) return;
   const showLost = lostTable($("lost"));
   const show = () => { showWorst(); showLost(); };
   const select = $("failure-tracker");

@@ -133,7 +133,8 @@ function showDecay() {
   legend($("decay-legend"));
 }
 
-if (Object.keys(overview.heat).length) {
+function setUpPlots() {
+  if (!Object.keys(overview.heat).length) return;
   showPlane();
   showDecay();
 }

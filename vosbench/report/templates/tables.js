@@ -127,6 +127,8 @@ function setUpFilter(rows, changed) {
   tag.addEventListener("change", apply);
 }
 
-document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
-const measures = Object.keys(overview.heat);
-if (measures.length) chooseMeasure($("heat-measure"), measures, heatTable($("heat")));
+function setUpTables() {
+  document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
+  const measures = Object.keys(overview.heat);
+  if (measures.length) chooseMeasure($("heat-measure"), measures, heatTable($("heat")));
+}

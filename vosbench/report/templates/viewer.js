@@ -7,7 +7,7 @@ const NARROWEST = 160;
 const viewer = {
   number: 0, page: null, place: 0, timer: 0,
   active: new Set(overview.runs.length <= SHOWN ? overview.runs.keys() : [overview.best ?? 0]),
-  view: "fill", contour: false, opacity: 0.4, object: null, measure: "J", columns: 0, redraw: null,
+  view: "fill", contour: false, opacity: 0.4, object: null, measure: "J", columns: 0, width: 0, redraw: null,
 };
 
 const activeRuns = () => [...viewer.active].sort((a, b) => a - b);
@@ -134,7 +134,8 @@ function layOut() {
     make("canvas", { role: "img" }),
     make("figcaption", {}, make("span", {}, ...title(run)), make("span", { class: "value" }))));
   $("pictures").replaceChildren(...figures);
-  $("pictures").style.setProperty("--columns", columns(runs.length, $("pictures").clientWidth || window.innerWidth));
+  viewer.width = $("pictures").clientWidth;
+  $("pictures").style.setProperty("--columns", columns(runs.length, viewer.width || window.innerWidth));
   $("pictures").classList.toggle("few", runs.length < 3);
 }
 
@@ -282,9 +283,8 @@ function setUpViewer() {
   $("next").addEventListener("click", () => step(1));
   $("play").addEventListener("click", () => (viewer.timer ? stop() : play()));
   $("telling").addEventListener("click", () => { stop(); showPlace(tellingPlace(viewer.page, activeRuns())); });
-  let width = 0;
-  new ResizeObserver(([{ contentRect }]) => {
-    if (contentRect.width !== width && viewer.page) { width = contentRect.width; layOut(); showPictures(); }
+  new ResizeObserver(() => {
+    if (viewer.page && $("pictures").clientWidth !== viewer.width) { layOut(); showPictures(); }
   }).observe($("pictures"));
   viewer.redraw = drawn($("curve"), drawCurves);
   options($("curve-measure"), ["J", "F"]);
