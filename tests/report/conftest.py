@@ -6,6 +6,7 @@ import shutil
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -113,7 +114,7 @@ def report(toys: Dataset, results: Path, tmp_path_factory: pytest.TempPathFactor
 
 
 @pytest.fixture(scope="session")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Headless Chromium; skips loudly where it is absent."""
     program = shutil.which("chromium") or shutil.which("google-chrome")
     driver = shutil.which("chromedriver")
@@ -136,3 +137,37 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[object]:
     window = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
     yield window
     window.quit()
+
+
+@pytest.fixture(scope="session")
+def file(report: Report) -> Path:
+    return report("--frames", "6")
+
+
+@pytest.fixture(scope="session")
+def resize(browser: Any) -> Callable[..., None]:
+    """Sets the size of the window and the colours that its user prefers."""
+
+    def apply(page: Any, width: int, scheme: str = "light", height: int = 900) -> None:
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
+        page.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+
+    return apply
+
+
+@pytest.fixture
+def page(browser: Any, file: Path, resize: Callable[..., None]) -> Iterator[Any]:
+    """Opened anew at desktop size and set up; afterwards it must not have complained."""
+    from selenium.webdriver.support.ui import WebDriverWait
+
+    resize(browser, 1440)
+    browser.get(file.as_uri())
+    there = """
+        const all = [...document.querySelectorAll("#pictures canvas")];
+        return "ready" in document.body.dataset && all.every((c) => "painted" in c.dataset);
+    """
+    WebDriverWait(browser, 20, 0.02).until(lambda _: browser.execute_script(there))
+    yield browser
+    assert browser.get_log("browser") == []

@@ -21,28 +21,7 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 HOSTILE = 0
 Page = Any
-
-
-@pytest.fixture(scope="session")
-def file(report: Callable[..., Path]) -> Path:
-    return report("--frames", "6")
-
-
-@pytest.fixture
-def page(browser: Page, file: Path) -> Page:
-    """Opened anew at desktop size; afterwards it must not have complained."""
-    resize(browser, 1440)
-    browser.get(file.as_uri())
-    wait(browser, lambda: pixels(browser) and ready(browser))
-    yield browser
-    assert browser.get_log("browser") == []
-
-
-def resize(browser: Page, width: int, scheme: str = "light", height: int = 900) -> None:
-    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    media = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", media)
+Resize = Callable[..., None]
 
 
 def wait(browser: Page, condition: Callable[[], Any]) -> None:
@@ -58,11 +37,6 @@ def pixels(page: Page, figure: int = 0) -> str:
     """
     text: str = page.execute_script(script, figure)
     return text
-
-
-def ready(page: Page) -> bool:
-    """Whether all is set up, which comes after the first picture."""
-    return "ready" in page.execute_script("return {...document.body.dataset}")
 
 
 def one(page: Page, selector: str) -> Any:
@@ -241,7 +215,7 @@ def test_sequences_are_filtered_by_name_and_by_tag(page):
     assert cells[:2] == [c.text for c in row.find_elements(By.CSS_SELECTOR, "td")][:2]
 
 
-def test_the_slider_is_in_view_with_every_tracker_at_once(page):
+def test_the_slider_is_in_view_with_every_tracker_at_once(page, resize: Resize):
     for width, height in ((1440, 900), (390, 844)):
         resize(page, width, height=height)
         page.execute_script("document.getElementById('frames').scrollIntoView()")
@@ -330,7 +304,7 @@ def test_at_least_one_tracker_stays_chosen(page):
 
 
 @pytest.mark.parametrize("width", [390, 1440])
-def test_the_page_is_never_wider_than_the_screen(page, width):
+def test_the_page_is_never_wider_than_the_screen(page, resize: Resize, width):
     resize(page, width)
     page.execute_script("document.querySelectorAll('details').forEach(d => { d.open = true; })")
     wait(page, lambda: one(page, "#decay svg").size["width"] < width)
@@ -339,7 +313,7 @@ def test_the_page_is_never_wider_than_the_screen(page, width):
         assert 90 < label.size["width"] < width
 
 
-def test_dark_follows_the_system(page):
+def test_dark_follows_the_system(page, resize: Resize):
     colour = "return getComputedStyle(document.body).backgroundColor"
     light = page.execute_script(colour)
     resize(page, 1440, "dark")

@@ -128,6 +128,12 @@ function setUpFilter(rows, changed) {
 }
 
 function setUpTables() {
+  for (const box of document.querySelectorAll(".scroll")) {
+    // Browsers leave a heading alone that stands in the box with one edge only.
+    box.addEventListener("focusin", ({ target }) => {
+      if (target !== box) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+    });
+  }
   document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
   const measures = Object.keys(overview.heat);
   if (measures.length) chooseMeasure($("heat-measure"), measures, heatTable($("heat")));

@@ -149,10 +149,16 @@ function refresh() {
 /** The legend of ids: colours and, where there are several objects, what isolates one. */
 function showObjects() {
   const { objects } = viewer.page;
-  const button = (id, ...children) => make("button", {
-    type: "button", class: "chip", "aria-pressed": viewer.object === id,
-    click: () => { viewer.object = viewer.object === id ? null : id; showObjects(); refresh(); },
-  }, ...children);
+  const buttons = new Map();
+  const choose = (id) => {
+    viewer.object = id;
+    for (const [of, chip] of buttons) chip.setAttribute("aria-pressed", of === id);
+  };
+  const button = (id, ...children) => {
+    const click = () => { choose(viewer.object === id ? null : id); refresh(); };
+    buttons.set(id, make("button", { type: "button", class: "chip", click }, ...children));
+    return buttons.get(id);
+  };
   const key = (id) => {
     const box = make("i", { class: "key", "aria-hidden": "true" });
     box.style.background = css(objectColour(id));
@@ -161,6 +167,7 @@ function showObjects() {
   const chips = objects.map((id) => button(id, key(id), `object ${id}`));
   $("objects").replaceChildren(make("span", { class: "heading" }, "Objects"), button(null, "all"), ...chips);
   $("objects").hidden = objects.length < 2;
+  choose(viewer.object);
 }
 
 function chooseView(view) {
