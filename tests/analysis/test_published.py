@@ -37,7 +37,7 @@ def test_every_dataset_reads_and_names_its_sources(dataset: str) -> None:
     assert len(numbers.sources) == len(numbers.rows)
     leading = numbers.rows["J&F" if "J&F" in numbers.rows else "J&F_new"]
     assert leading.between(0.2, 1).all()
-    assert leading.is_monotonic_increasing
+    assert leading.is_monotonic_decreasing
     assert published(dataset, "none") is None
 
 

@@ -136,6 +136,14 @@ def test_runs_over_other_sequences_are_refused_and_shown_by_mix(results, toys, t
     assert invoke(*options, "--mix").exit_code == 0
 
 
+def test_sequences_are_filtered_by_the_tags_of_a_file(report, tmp_path):
+    tags = tmp_path / "tags.csv"
+    tags.write_text("sequence,tags\nbee,FM tiny\n")
+    overview, *_ = overview_and_pages(report("--tags", str(tags), "--frames", "1"))
+    given = dict(zip(overview["sequences"], overview["tags"], strict=True))
+    assert given["bee"][2:] == ["fast motion (FM)", "tiny"] and given["cat"][2:] == []
+
+
 def test_an_unknown_sequence_is_named(results, toys, tmp_path):
     result = invoke("--dataset", str(toys.root), "--results", str(results), "--sequence", "cta")
     assert result.exit_code == 3 and "cta" in result.output

@@ -78,8 +78,8 @@ def paired_table(
             "Difference": signed,
             "95% low": signed,
             "95% high": signed,
-            "p": Column(decimals=3, significant=2),
-            "p Holm": Column(decimals=3, significant=2),
+            "p": Column(decimals=3, least=0.001),
+            "p Holm": Column(decimals=3, least=0.001),
             **{name: Column(decimals=0) for name in ("Better", "Worse", "Pairs")},
         },
         notes=(

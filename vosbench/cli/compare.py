@@ -14,9 +14,11 @@ from vosbench.cli.options import (
     data_root_option,
     load_plugins,
     plugin_options,
+    published_options,
     results_option,
     table_json_option,
     table_options,
+    tags_option,
 )
 from vosbench.cli.tables import check_plot, find_exporter, write_tables
 
@@ -63,10 +65,7 @@ if TYPE_CHECKING:
     "--by", type=click.Choice(ATTRIBUTES), multiple=True,
     help="Add a table of --measure by tag, or by what is measured. May be repeated.",
 )  # fmt: skip
-@click.option(
-    "--tags", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
-    help="Tags for --by attribute: csv (sequence, tags) or JSON; DAVIS-2016's are known.",
-)  # fmt: skip
+@tags_option
 @click.option(
     "--cost", is_flag=True, help="Add what each run cost: time, warm-up apart, and memory."
 )
@@ -80,13 +79,7 @@ if TYPE_CHECKING:
 @click.option(
     "--each-seed", is_flag=True, help="Show one row for each run instead of averaging over seeds."
 )
-@click.option(
-    "--published", default="recent", show_default=True, metavar="all|recent|none|METHOD",
-    help="Published numbers: all, those since 2020, none, or those of methods named so.",
-)  # fmt: skip
-@click.option(
-    "--secondary", is_flag=True, help="Published numbers not checked at their origin, too."
-)
+@published_options
 @click.option(
     "--published-for", "elsewhere", type=click.Choice(list(DATASETS)), metavar="DATASET",
     help="Add the published numbers for another dataset, apart.",
@@ -143,19 +136,10 @@ def compare(
     Scores are in percent, the best in bold, the second best underlined. Runs whose protocol, data
     or sequences differ, and incomplete ones, are refused unless --mix or --common is given.
     """
-    from vosbench.analysis.published import methods
     from vosbench.analysis.published import published as published_numbers
     from vosbench.errors import RunError, UsageError
     from vosbench.store import broken_runs, find_runs
 
-    named = published in ("all", "recent", "none") or any(
-        name.lower().startswith(published.lower()) for name in methods()
-    )
-    if not named:
-        raise UsageError(
-            f"--published {published}: there is no such method",
-            f"all, recent, none, or one of: {', '.join(methods())}.",
-        )
     check_plot(plot)
     check_plot(plot_ranks, "--plot-ranks")
     check_plot(plot_success, "--plot-success")
@@ -175,7 +159,8 @@ def compare(
     for name in names:
         lonely = published_numbers(name, published, secondary=secondary)
         if lonely is not None and not (tracker or find_runs(results, name)):
-            tables.append(comparing.main_table([], name, lonely))
+            main = comparing.main_table([], name, lonely)
+            tables.append(main.sorted_by(sort or main.leading))
             click.echo(f"there is no run over {name} in {results}", err=True)
             continue
         runs, open_data = score_runs_over(name, tracker, results, data_root, exclude, common=common)

@@ -237,6 +237,40 @@ def _as_json_if_asked(ctx: click.Context, _: click.Parameter, name: str) -> str:
     return "json" if ctx.meta.get("vosbench.json") else name
 
 
+def published_options(command: _Command) -> _Command:
+    """Add `--published` and `--secondary`: which published numbers stand beside runs."""
+    command = click.option(
+        "--secondary", is_flag=True, help="Published numbers not checked at their origin, too."
+    )(command)
+    return click.option(
+        "--published", default="recent", show_default=True, metavar="all|recent|none|METHOD",
+        callback=_known_method,
+        help="Published numbers: all, those since 2020, none, or those of methods named so.",
+    )(command)  # fmt: skip
+
+
+def _known_method(_: click.Context, __: click.Parameter, which: str) -> str:
+    if which in ("all", "recent", "none"):
+        return which
+    from vosbench.analysis.published import methods
+
+    names = methods()
+    if not any(name.lower().startswith(which.lower()) for name in names):
+        raise UsageError(
+            f"--published {which}: there is no such method",
+            f"all, recent, none, or one of: {', '.join(names)}.",
+        )
+    return which
+
+
+def tags_option(command: _Command) -> _Command:
+    """Add `--tags FILE` as `tags`: Path or None."""
+    return click.option(
+        "--tags", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE",
+        help="Tags of sequences: csv (sequence, tags) or JSON; DAVIS-2016's are known.",
+    )(command)  # fmt: skip
+
+
 def masks_options(command: _Command) -> _Command:
     """Add RUN, `--dataset`, `--tracker`, `--masks`, `--results` and `--data-root`: what
     `vosbench.cli.locate.locate` takes."""

@@ -16,7 +16,9 @@ from vosbench.cli.options import (
     json_option,
     output_option,
     plugin_options,
+    published_options,
     results_option,
+    tags_option,
 )
 
 if TYPE_CHECKING:
@@ -28,7 +30,8 @@ def page_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what `gather` takes."""
     for option in (
         click.option("--mix", is_flag=True, help="Show what is not comparable; footnotes say why."),
-        click.option("--no-published", is_flag=True, help="Leave published numbers out."),
+        tags_option,
+        published_options,
         click.option(
             "--sequence", "sequences", multiple=True, metavar="NAME", type=SEQUENCE,
             help="Pictures of this sequence only; scores are of all. May be repeated.",
@@ -102,7 +105,9 @@ def gather(
     results: Path,
     data_root: tuple[Path, ...],
     sequences: tuple[str, ...],
-    no_published: bool,
+    published: str,
+    secondary: bool,
+    tags: Path | None,
     mix: bool,
     *,
     width: int,
@@ -112,9 +117,10 @@ def gather(
 ) -> tuple[Material, Beside]:
     """What the page is made from. Without the dataset it has scores and no pictures."""
     from vosbench.analysis import compare
+    from vosbench.analysis.attributes import davis_tags, read_tags
     from vosbench.datasets.registry import select
     from vosbench.errors import DatasetError
-    from vosbench.report.content import Material, choose_frames, sequence_names, tags
+    from vosbench.report.content import Material, choose_frames, filter_tags, sequence_names
     from vosbench.report.page import Beside
 
     name = dataset or _only_dataset(results)
@@ -122,8 +128,9 @@ def gather(
     runs, open_data = score_runs_over(name, trackers, results, data_root)
     if not mix:
         compare.require_comparable(runs)
-    known = stored in DATASETS and not no_published
-    numbers, notes = compare.published_beside(stored, runs) if known else (None, ())
+    runs = sorted(runs, key=lambda scored: -scored.scores().get("J&F", -1.0))
+    which = published if stored in DATASETS else "none"
+    numbers, notes = compare.published_beside(stored, runs, which, secondary=secondary)
     data = None
     if frames != 0:
         try:
@@ -133,7 +140,8 @@ def gather(
     clips, found = {}, {}
     if data is not None:
         names = tuple(sequence_names(runs))
-        found = tags(select(data, names))
+        given = davis_tags() if tags is None else read_tags(tags)
+        found = filter_tags(select(data, names), given)
         videos = select(data, sequences or names).sequences
         clips = choose_frames(runs, videos, width=width, count=frames, megabytes=megabytes)
     title = compare.label(runs, stored)

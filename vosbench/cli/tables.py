@@ -36,8 +36,6 @@ def write_tables(tables: Sequence[Table], exporter: ExporterSpec, output: Path |
     text = exporter.export(tables)
     if output is None:
         click.echo(text, nl=False)
-        for hint in dict.fromkeys(hint for table in tables for hint in table.hints):
-            click.echo(hint, err=True)
         return
     output.parent.mkdir(parents=True, exist_ok=True)
     output.write_text(click.unstyle(text), encoding="utf-8")

@@ -32,6 +32,7 @@ class Column:
         best: whether the largest or the smallest value is set in bold; None for neither.
         signed: print a plus sign before positive values.
         significant: digits that count at least, for values that span decades (FPS).
+        least: positive values below it are printed as "<" and it, e.g. a p value as "<0.001".
     """
 
     scale: float = 1.0
@@ -39,6 +40,7 @@ class Column:
     best: Literal["max", "min"] | None = None
     signed: bool = False
     significant: int = 0
+    least: float = 0.0
 
     def text(self, value: object) -> str:
         """`value` as it is printed; text is passed through, NaN and None become "-"."""
@@ -49,6 +51,8 @@ class Column:
         number = float(value) * self.scale  # type: ignore[arg-type]
         if not math.isfinite(number):
             return UNKNOWN
+        if 0 < number < self.least:
+            return f"<{self.least:.{self.decimals}f}"
         sign = "+" if self.signed else ""
         if self.significant and number:
             needed = self.significant - 1 - math.floor(math.log10(abs(number)))
@@ -83,7 +87,6 @@ class Table:
         unranked: further places that never count as best.
         marks: place -> footnote signs, e.g. "*".
         notes: footnotes, each beginning with its sign if it has one.
-        hints: what the user of the command line could do next; never part of the table's text.
     """
 
     title: str
@@ -95,7 +98,6 @@ class Table:
     unranked: frozenset[Place] = frozenset()
     marks: Mapping[Place, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
-    hints: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:

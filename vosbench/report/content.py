@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from vosbench.analysis.attributes import DAVIS_TAGS, count_class, davis_tags, length_class
+from vosbench.analysis.attributes import DAVIS_TAGS, count_class, length_class
 from vosbench.analysis.scored import ScoredRun
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.predictions import open_predictions
@@ -124,18 +124,21 @@ def _worst_first(runs: Sequence[ScoredRun], names: Iterable[str]) -> list[str]:
     return sorted(names, key=lambda name: float(mean.get(name, math.inf)))
 
 
-def tags(dataset: Dataset) -> dict[str, list[str]]:
-    """Sequence -> what it can be filtered by: number of objects, length, and for the sequences of
-    DAVIS-2016 the tags that its authors gave."""
-    given = davis_tags() if dataset.name.startswith("davis") else {}
+def filter_tags(dataset: Dataset, given: Mapping[str, Sequence[str]]) -> dict[str, list[str]]:
+    """Sequence -> what it can be filtered by: number of objects, length, and the tags `given`; what
+    those of DAVIS stand for is said."""
     return {
         video.name: [
             count_class(len(video.objects)),
             length_class(len(video)),
-            *(f"{DAVIS_TAGS[tag]} ({tag})" for tag in given.get(video.name, ())),
+            *(_spelled_out(tag) for tag in given.get(video.name, ())),
         ]
         for video in dataset.sequences
     }
+
+
+def _spelled_out(tag: str) -> str:
+    return f"{DAVIS_TAGS[tag]} ({tag})" if tag in DAVIS_TAGS else tag
 
 
 def overview(material: Material, main: Table) -> dict[str, Any]:

@@ -66,7 +66,7 @@ class Published:
 
 
 def published(dataset: str, which: str = "recent", *, secondary: bool = False) -> Published | None:
-    """The published numbers for `dataset`, by score; None where there are none.
+    """The published numbers for `dataset`, the best first; None where there are none.
 
     J&F is the mean of J and F where a source prints only those.
 
@@ -99,7 +99,7 @@ def published(dataset: str, which: str = "recent", *, secondary: bool = False) -
         return None
     table = pd.DataFrame(rows, index=_labels(facts))
     leading = next(name for name in ("J&F", "J&F_new") if name in table)
-    order = table[leading].to_numpy().argsort(kind="stable")
+    order = (-table[leading].to_numpy()).argsort(kind="stable")
     return Published(
         dataset,
         table.iloc[order],

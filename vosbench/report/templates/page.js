@@ -97,13 +97,20 @@ for (const row of document.querySelectorAll("tr[data-run], details[data-run]")) 
 }
 
 const links = new Map([...document.querySelectorAll("nav a")].map((a) => [a.hash.slice(1), a]));
+const inView = new Set();
+/** Mark the first section that stands below the bar, and bring its link into view on a narrow screen. */
 const watcher = new IntersectionObserver((entries) => {
   for (const { target, isIntersecting } of entries) {
-    if (!isIntersecting) continue;
-    for (const [id, link] of links) {
-      if (id === target.id) link.setAttribute("aria-current", "true");
-      else link.removeAttribute("aria-current");
-    }
+    if (isIntersecting) inView.add(target.id);
+    else inView.delete(target.id);
   }
-}, { rootMargin: "-15% 0px -80% 0px" });
+  const current = [...links].find(([id]) => inView.has(id));
+  if (!current) return;
+  for (const [id, link] of links) {
+    if (id === current[0]) link.setAttribute("aria-current", "true");
+    else link.removeAttribute("aria-current");
+  }
+  const list = current[1].closest("ul");
+  list.scrollLeft = current[1].offsetLeft - (list.clientWidth - current[1].offsetWidth) / 2;
+}, { rootMargin: "-56px 0px -72% 0px" });
 for (const id of links.keys()) watcher.observe($(id));

@@ -131,7 +131,9 @@ function setUpTables() {
   for (const box of document.querySelectorAll(".scroll")) {
     // Browsers leave a heading alone that stands in the box with one edge only.
     box.addEventListener("focusin", ({ target }) => {
-      if (target !== box) target.scrollIntoView({ block: "nearest", inline: "nearest" });
+      if (target !== box && target.matches(":focus-visible")) {
+        target.scrollIntoView({ block: "nearest", inline: "nearest" });
+      }
     });
   }
   document.querySelectorAll("table[data-sortable]").forEach(makeSortable);
