@@ -53,7 +53,8 @@ def track(weights, tmp_path):
 
     def run(name, device):
         spec = Plugins().tracker(name)
-        options = {"iterations": "1", "bf16": "off", "min_score": "0.05", **TRACKERS[name]}
+        options = {"iterations": "1", "bf16": "off", "min_score": "0.05", "enlarge": "no"}
+        options |= TRACKERS[name]
         if start := next((s for s in weights if name.startswith(s)), None):
             options["weights"] = str(weights[start])
         known = {option.name for option in spec.options}

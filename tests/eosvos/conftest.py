@@ -64,7 +64,7 @@ def make_context(tiny_weights, tmp_path):
     by_name = {spec.name: spec for spec in specs()}
 
     def make(variant="eosvos-1", *, seed=0, snapshots=(), **options):
-        given = {"weights": str(tiny_weights), "bf16": "false"}
+        given = {"weights": str(tiny_weights), "bf16": "false", "enlarge": "no"}
         given |= {name: str(value) for name, value in options.items()}
         values = by_name[variant].resolve_options(given)
         asked = {"iterations": tuple(snapshots)} if snapshots else {}

@@ -32,6 +32,7 @@ TRUSTED = 0.25
 SHARE = 0.1
 
 _Array = NDArray[np.float32]
+Bins = NDArray[np.int32]
 
 
 @dataclass(frozen=True)
@@ -70,36 +71,36 @@ class Look:
 class Colours:
     """The colours of one object and of what is around it, since its given frame."""
 
-    def __init__(self, image: Image, mask: Mask) -> None:
-        """`mask`: (H, W) in the given frame, not empty."""
-        self._given = self._now = _histograms(_bins(image), mask)
-        self._boxed, self._masked = self._usual(image, mask)
+    def __init__(self, bins: Bins, mask: Mask) -> None:
+        """`bins`: of the given frame. `mask`: (H, W) in it, not empty."""
+        self._given = self._now = _histograms(bins, mask)
+        self._boxed, self._masked = self._usual(bins, mask)
 
-    def look(self, image: Image, size: tuple[int, int]) -> Look:
+    def look(self, bins: Bins, size: tuple[int, int]) -> Look:
         """What the colours say of a frame; boxes will be in pixels of an image of `size`."""
-        probability = self._probability(_bins(image))
+        probability = self._probability(bins)
         height, width = probability.shape
         scale = np.array([width / size[1], height / size[0]] * 2, np.float32)
         sums = cv2.integral(probability)
         return Look(probability, np.asarray(sums, float), scale, self._boxed, self._masked)
 
-    def observe(self, image: Image, mask: Mask) -> None:
-        """Take note of a frame in which the object was found as `mask` (h, w), not empty."""
-        self._now = (1 - SHARE) * self._now + SHARE * _histograms(_bins(image), mask)
-        boxed, masked = self._usual(image, mask)
+    def observe(self, bins: Bins, mask: Mask) -> None:
+        """Take note of a frame in which the object was found as `mask` (H, W), not empty."""
+        self._now = (1 - SHARE) * self._now + SHARE * _histograms(bins, mask)
+        boxed, masked = self._usual(bins, mask)
         self._boxed += SHARE * (boxed - self._boxed)
         self._masked += SHARE * (masked - self._masked)
 
-    def _usual(self, image: Image, mask: Mask) -> tuple[float, float]:
+    def _usual(self, bins: Bins, mask: Mask) -> tuple[float, float]:
         """Mean probability in the tight box of `mask` and on it."""
-        look = Look(self._probability(_bins(image)), np.zeros((1, 1)), np.ones(4, np.float32), 0, 0)
+        look = Look(self._probability(bins), np.zeros((1, 1)), np.ones(4, np.float32), 0, 0)
         inside = _shrink(mask, look.probability.shape)
         box = tight_box(inside > 0)
         assert box is not None
         x1, y1, x2, y2 = map(int, box)
         return float(look.probability[y1:y2, x1:x2].mean()), _mean(look.probability, inside)
 
-    def _probability(self, bins: NDArray[np.int32]) -> _Array:
+    def _probability(self, bins: Bins) -> _Array:
         inside, outside = (self._given + self._now) / 2
         table: _Array = (inside / (inside + outside)).ravel()
         return table[bins]
@@ -120,8 +121,8 @@ def _shrink(mask: Mask, size: tuple[int, int]) -> _Array:
     return np.asarray(share, np.float32)
 
 
-def _bins(image: Image) -> NDArray[np.int32]:
-    """Index of each cell's colour in a flat histogram."""
+def colour_bins(image: Image) -> Bins:
+    """Index (h, w) of each cell's colour in a flat histogram: all that is looked at of a frame."""
     height, width = image.shape[:2]
     scale = min(1.0, SIDE / min(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
@@ -132,13 +133,13 @@ def _bins(image: Image) -> NDArray[np.int32]:
     return np.asarray((lightness * BINS + a) * BINS + b, np.int32)
 
 
-def _histograms(bins: NDArray[np.int32], mask: Mask) -> _Array:
+def _histograms(bins: Bins, mask: Mask) -> _Array:
     """Smoothed, of the object and of all else: (2, BINS, BINS, BINS), each sums to about 1."""
     inside = _shrink(mask, bins.shape)
     return np.stack([_histogram(bins, inside), _histogram(bins, 1 - inside)])
 
 
-def _histogram(bins: NDArray[np.int32], weights: _Array) -> _Array:
+def _histogram(bins: Bins, weights: _Array) -> _Array:
     counts = np.bincount(bins.ravel(), weights.ravel(), BINS**3).reshape((BINS,) * 3)
     for axis in range(3):
         beside = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)])

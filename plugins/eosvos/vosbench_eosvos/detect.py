@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -55,6 +55,12 @@ class Candidates:
         if not len(self.worth) or not bool(self.worth.max() > -torch.inf):
             return None
         return int(self.worth.argmax())
+
+    def without(self, index: int) -> Candidates:
+        """The same where detection `index` cannot be the object."""
+        out = torch.arange(len(self.worth), device=self.worth.device) == index
+        worth, claim = (w.masked_fill(out, -torch.inf) for w in (self.worth, self.claim))
+        return replace(self, worth=worth, claim=claim)
 
 
 def choose(found: Detections, *, min_score: float) -> int | None:

@@ -2,8 +2,9 @@
 
 The box of the carried mask is where the detector is asked to look, and what its detections are
 compared with: an object that grows or moves fast is then held to its new size and place, not to its
-last. The flow (DIS, Kroeger et al., ECCV 2016; OpenCV's) runs from the new frame to the last, once
-for all objects, at reduced size.
+last. The carried mask itself decides between objects that claim the same pixels (`rivals.settle`).
+The flow (DIS, Kroeger et al., ECCV 2016; OpenCV's) runs from the new frame to the last, once for
+all objects, at reduced size.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vosbench.types import Image, Mask
+from vosbench.types import Image, Mask, Scores
 from vosbench_eosvos.boxprop import Box
 
 #: Frames are compared at about this short side.
@@ -40,11 +41,12 @@ class Motion:
         self._moves = self._flow.calc(now, self._last, None)
         self._last = now
 
-    def carry(self, mask: Mask) -> Box | None:
-        """The box in the present frame of what was `mask` (H, W) in the one before.
+    def carry(self, mask: Mask) -> tuple[Box, Scores] | None:
+        """Where what was `mask` (H, W) in the frame before is in the present one.
 
         Returns:
-            x1, y1, x2, y2 in pixels of `mask`; None if it left the frame.
+            Its box x1, y1, x2, y2 in pixels of `mask`, and the share (H, W) of each pixel that it
+            covers; None if it left the frame.
         """
         assert self._moves is not None
         height, width = self._moves.shape[:2]
@@ -56,7 +58,9 @@ class Motion:
         x1, x2 = _span(there.sum(0))
         y1, y2 = _span(there.sum(1))
         across, down = mask.shape[1] / width, mask.shape[0] / height
-        return x1 * across, y1 * down, x2 * across, y2 * down
+        carried = cv2.resize(there, mask.shape[::-1], interpolation=cv2.INTER_LINEAR)
+        box = x1 * across, y1 * down, x2 * across, y2 * down
+        return box, np.asarray(carried, np.float32)
 
 
 def _span(profile: NDArray[np.float32]) -> tuple[float, float]:

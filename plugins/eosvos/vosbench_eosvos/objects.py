@@ -23,6 +23,7 @@ class ObjectState:
         memory: past frames for online adaptation.
         window: its boxes in the last frames. colours: of it and of what is around it, if asked for.
         mask: (H, W) bool where it was in the last frame; None if it was not seen.
+        carried: (H, W) where motion carries that mask; None if it is not known.
         began: its box when the present range of frames began, see `Conventions.forget_lost`.
         score: of the detection in the last frame, 0 if there was none.
         probabilities: (H, W) in the last frame; None if there was no detection.
@@ -38,6 +39,7 @@ class ObjectState:
     colours: Colours | None
     score: float = 0.0
     probabilities: Scores | None = None
+    carried: Scores | None = None
 
 
 @dataclass

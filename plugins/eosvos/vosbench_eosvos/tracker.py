@@ -23,7 +23,7 @@ from torchvision.ops import box_iou, clip_boxes_to_image
 
 from vosbench.types import Context, Frame, Image, LabelMap, Mask, Prediction, Scores, Targets
 from vosbench_eosvos.boxprop import Box, propagate, tight_box
-from vosbench_eosvos.colours import Colours, Look
+from vosbench_eosvos.colours import Bins, Colours, Look, colour_bins
 from vosbench_eosvos.conventions import CONVENTIONS
 from vosbench_eosvos.detect import Candidates, near
 from vosbench_eosvos.edges import follow_edges
@@ -41,7 +41,7 @@ from vosbench_eosvos.model import Detections, MaskRCNN, grow_boxes
 from vosbench_eosvos.motion import Motion
 from vosbench_eosvos.objects import ObjectState, TrackedObject
 from vosbench_eosvos.online import Memory
-from vosbench_eosvos.rivals import assign
+from vosbench_eosvos.rivals import WON, assign, settle
 from vosbench_eosvos.variants import Settings
 from vosbench_eosvos.weights import find_weights
 from vosbench_eosvos.windows import Window
@@ -63,12 +63,18 @@ WEAK_SCORE = 0.2
 #: Least likeness of a detection's colours to the object's, of its box and of its mask.
 LIKE_BOX, LIKE_MASK = 0.3, 0.5
 
+#: Overlap (IoU) with the carried mask from which a mask is not asked for its colours.
+AGREED = 0.5
+
 #: Weight of the overlap with the expected box, besides `continuity`, where objects claim one thing.
 CLAIM = 1.5
 
 #: Frames for which the mask is read from the expected box, with `motion`, where no detection can be
 #: the object.
 HELD = 2
+
+#: Detections of a frame that are tried for an object until one holds.
+ROUNDS = 3
 
 #: The mask is the mean over the detection's box grown by these shares on every side, where `sizes`
 #: asks for it: the object's parts just outside of the box come in, and grids of cells differ.
@@ -115,6 +121,7 @@ class EosvosTracker:
         """Fine-tune one model for each object."""
         self._objects = {}
         self._features: StageOutputs | None = self._look(frame.image)
+        self._colours: tuple[int, Bins] | None = None
         self._motion = Motion(frame.image) if self.settings.motion else None
         self._learn(frame, targets, ctx)
 
@@ -127,13 +134,8 @@ class EosvosTracker:
         for steps in self._steps(ctx):
             known = {i: t.states[steps] for i, t in self._objects.items() if steps in t.states}
             found = {i: self._candidates(frame, i, s, ctx.seed) for i, s in known.items()}
-            best = {i: candidates.best() for i, candidates in found.items()}
-            if self.settings.rivals:
-                best = assign(found)
-            for identity, state in known.items():
-                pasted[identity, steps] = self._cut_out(
-                    frame, state, found[identity], best[identity]
-                )
+            for identity, answer in self._decide(frame, known, found).items():
+                pasted[identity, steps] = answer
         self._learn(frame, targets, ctx)
         nothing = np.zeros(frame.size, np.float32)
         answers = {}
@@ -144,19 +146,9 @@ class EosvosTracker:
             ]
             stacked = np.stack(maps) if maps else np.zeros((0, *frame.size), np.float32)
             answers[steps] = Prediction.from_probabilities(tuple(self._objects), stacked)
-            if self.settings.online and self.settings.rivals:
-                self._yield_pixels(answers[steps].label_map(), steps)
         asked = ctx.snapshots.get("iterations", ())
         variants = {f"iterations={n}": answers[int(n)] for n in asked}
         return replace(answers[self.settings.iterations], variants=variants)
-
-    def _yield_pixels(self, labels: LabelMap, steps: int) -> None:
-        """Online adaptation shall not learn from pixels that other objects won."""
-        for identity, tracked in self._objects.items():
-            state = tracked.states.get(steps)
-            if state is not None and state.probabilities is not None:
-                others = (labels != identity) & (labels != 0)
-                state.probabilities = np.where(others, np.float32(0), state.probabilities)
 
     def update(self, frame: Frame, prediction: LabelMap, ctx: Context) -> None:  # noqa: ARG002
         """Adapt online to own predictions, every `online_every` frames."""
@@ -233,7 +225,7 @@ class EosvosTracker:
                 window = Window()
                 window.observe(frame.index, box)
                 mask = targets[identity]
-                colours = Colours(frame.image, mask) if self.settings.colours else None
+                colours = Colours(self._bins(frame), mask) if self.settings.colours else None
                 tracked.states[steps] = ObjectState(
                     params, params, box, memory, box, window, mask, colours
                 )
@@ -274,9 +266,11 @@ class EosvosTracker:
         """What the object's detector takes for it in this frame, and what can be it."""
         assert self._features is not None
         settings, size = self.settings, self._features.size
+        state.carried = None
         if self._motion is not None and state.mask is not None:
             moved = self._motion.carry(state.mask)
-            state.box = _scale(moved, frame.size, size) if moved else state.box
+            if moved is not None:
+                state.box, state.carried = _scale(moved[0], frame.size, size), moved[1]
         options: dict[str, object] = {
             "max_detections": CANDIDATES,
             "growths": (),
@@ -301,7 +295,7 @@ class EosvosTracker:
             options["kept_proposals"] = settings.proposals
         found: Detections
         [found] = functional_call(self.model, dict(state.params), (self._features,), options)
-        look = state.colours.look(frame.image, size) if state.colours else None
+        look = state.colours.look(self._bins(frame), size) if state.colours else None
         overlap, possible = self._judge(found, frame.index, state, look)
         worth = found.scores + settings.continuity * overlap
         if look is not None:
@@ -326,11 +320,67 @@ class EosvosTracker:
             possible = possible & alike.to(possible.device)
         return overlap, possible
 
+    def _decide(
+        self, frame: Frame, known: dict[int, ObjectState], found: dict[int, Candidates]
+    ) -> dict[int, Scores]:
+        """Choose each object's detection and read its mask; probabilities (H, W) by object id.
+
+        A mask that has not the object's colours, or that other objects win most of, is refused, and
+        the next detection tried.
+        """
+        found = dict(found)
+        carried = {i: state.carried for i, state in known.items()}
+        nothing = np.zeros(frame.size, np.float32)
+        best: dict[int, int | None] = {}
+        masks: dict[int, Scores] = {}
+        won: dict[int, Scores] = {}
+        for _ in range(ROUNDS):
+            last, best = best, self._choose(found)
+            for i, state in known.items():
+                if i not in masks or best[i] != last[i]:
+                    masks[i] = self._cut_out(frame, state, found[i], best[i])
+            won = settle(masks, carried) if self.settings.rivals else dict(masks)
+            refused = [i for i in known if not self._holds(found[i], carried[i], masks[i], won[i])]
+            won |= dict.fromkeys(refused, nothing)
+            tried = {i: k for i in refused if (k := best[i]) is not None}
+            if not tried:
+                break
+            found |= {i: found[i].without(k) for i, k in tried.items()}
+        return {
+            i: self._take_note(frame, state, won[i], found[i], best[i])
+            for i, state in known.items()
+        }
+
+    def _choose(self, found: dict[int, Candidates]) -> dict[int, int | None]:
+        """The index of each object's detection, or None if none can be it."""
+        if self.settings.rivals:
+            return assign(found)
+        return {i: candidates.best() for i, candidates in found.items()}
+
+    def _holds(
+        self, found: Candidates, carried: Scores | None, claimed: Scores, won: Scores
+    ) -> bool:
+        """Whether a mask has the object's colours and enough of it is left by other objects.
+
+        Where motion carries the object's last mask is the object, whatever its colours: one that
+        comes into the frame has not shown all of them.
+        """
+        mask = claimed > 0.5
+        if (won > 0.5).sum() < WON * mask.sum():
+            return False
+        if found.look is None or not mask.any():
+            return True
+        moved = np.zeros_like(mask) if carried is None else carried > 0.5
+        if (mask & moved).sum() >= AGREED * (mask | moved).sum():
+            return True
+        return found.look.of_mask(mask) >= LIKE_MASK
+
     @torch.no_grad()
     def _cut_out(
         self, frame: Frame, state: ObjectState, found: Candidates, best: int | None
     ) -> Scores:
-        """Probabilities (H, W) of an object at native size, from the detection chosen for it.
+        """Probabilities (H, W) of an object at native size, from the detection chosen for it; all 0
+        where it is not to be seen.
 
         With `motion`, an object that no detection can be is read from its expected box for a while.
         """
@@ -338,41 +388,50 @@ class EosvosTracker:
         size = self._features.size
         if best is not None:
             box = found.boxes[best : best + 1]
-            state.score = float(found.scores[best])
         elif self._motion is not None and state.box and state.window.gap(frame.index) <= HELD:
             box = found.boxes.new_tensor([state.box])
-            state.score = 0.0
         else:
-            return self._lost(frame, state)
+            return np.zeros(frame.size, np.float32)
         growths = MASK_GROWTHS if self.settings.sizes else (0.0,)
         boxes = clip_boxes_to_image(grow_boxes(box, growths)[0], size)
         logits: Tensor = functional_call(
             self.model, dict(state.params), (found.pyramid,), {"boxes": boxes}
         )
         scale = torch.tensor([frame.size[1] / size[1], frame.size[0] / size[0]] * 2)
-        native = self.conventions.paste(logits, boxes.cpu() * scale, frame.size)
+        return self.conventions.paste(logits, boxes.cpu() * scale, frame.size)
+
+    def _take_note(
+        self,
+        frame: Frame,
+        state: ObjectState,
+        native: Scores,
+        found: Candidates,
+        best: int | None,
+    ) -> Scores:
+        """Remember where the object was seen; its probabilities (H, W) as they are answered."""
+        assert self._features is not None
         mask = native > 0.5
         seen = tight_box(mask)
-        if seen is not None and found.look is not None and found.look.of_mask(mask) < LIKE_MASK:
-            return self._lost(frame, state)
-        state.probabilities = native
-        if seen is not None:
-            state.box, state.mask = _scale(seen, frame.size, size), mask
-            if best is not None:
-                x1, y1, x2, y2 = box[0].tolist()
-                state.window.observe(frame.index, (x1, y1, x2, y2))
-                if state.colours is not None:
-                    state.colours.observe(frame.image, mask)
-        elif self.conventions.forget_lost:
-            state.box = state.began
+        if seen is None:
+            state.score, state.probabilities, state.mask = 0.0, None, None
+            if self.conventions.forget_lost:
+                state.box = state.began
+            return native
+        state.score, state.probabilities, state.mask = 0.0, native, mask
+        state.box = _scale(seen, frame.size, self._features.size)
+        if best is not None:
+            state.score = float(found.scores[best])
+            x1, y1, x2, y2 = found.boxes[best].tolist()
+            state.window.observe(frame.index, (x1, y1, x2, y2))
+            if state.colours is not None:
+                state.colours.observe(self._bins(frame), mask)
         return follow_edges(frame.image, native) if self.settings.edges else native
 
-    def _lost(self, frame: Frame, state: ObjectState) -> Scores:
-        """The answer where an object is not to be seen."""
-        state.score, state.probabilities, state.mask = 0.0, None, None
-        if self.conventions.forget_lost:
-            state.box = state.began
-        return np.zeros(frame.size, np.float32)
+    def _bins(self, frame: Frame) -> Bins:
+        """The colours of a frame, looked up once for all objects."""
+        if self._colours is None or self._colours[0] != frame.index:
+            self._colours = frame.index, colour_bins(frame.image)
+        return self._colours[1]
 
     def _adapt(
         self,

@@ -49,7 +49,7 @@ class Settings:
         True, "refuse boxes too large, too small or too far away for the last frames' boxes"
     )
     colours: bool = _option(True, "compare detections with the given object's colours")
-    rivals: bool = _option(True, "let no two objects have one detection")
+    rivals: bool = _option(True, "let no two objects have one detection or one pixel")
     mask_window: int = _option(
         0, "side of the mask head's window, masks have twice that; 0: as the weights were trained"
     )
@@ -63,7 +63,7 @@ class Settings:
     edges: bool = _option(True, "let the masks' outlines follow the image's edges")
     short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
     long_side: int = _option(0, "longest side of a frame, whatever `short_side` asks; 0: no limit")
-    enlarge: bool = _option(False, "enlarge smaller frames to `short_side` too")
+    enlarge: bool = _option(True, "enlarge smaller frames to `short_side` too")
     conventions: str = _option(
         "own",
         "losses, resizing, pasting, proposals and lost objects as in the reference implementation "
@@ -126,7 +126,6 @@ PAPER: dict[str, OptionValue] = {
     "edges": False,
     "short_side": 800,
     "long_side": 1333,
-    "enlarge": True,
     "bf16": False,
 }
 
