@@ -67,7 +67,7 @@ def test_a_mask_comes_back_where_it_was(size, short_side, multiple) -> None:
 @given(sizes, st.integers(8, 64))
 @settings(max_examples=20, deadline=None)
 def test_a_square_is_a_square_whatever_the_frame_and_comes_back(size, side) -> None:
-    fitted = fit(frame(size), "cpu", square=side)
+    fitted = fit(frame(size), "cpu", size=(side, side))
     assert fitted.tensor.shape == (1, 3, side, side)
     left = np.zeros(size, bool)
     left[:, : size[1] // 2] = True

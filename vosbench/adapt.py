@@ -18,16 +18,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from vosbench.types import Frame, LabelMap, Mask, Targets, label_map
+from vosbench.errors import UsageError
+from vosbench.types import Context, Frame, LabelMap, Mask, Targets, label_map
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Fitted", "Slots", "fit", "label_map"]
+__all__ = ["IMAGENET_MEAN", "IMAGENET_STD", "Fitted", "Slots", "checkpoint", "fit", "label_map"]
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
@@ -142,7 +144,7 @@ def fit(
     mean: Sequence[float] = (0.0, 0.0, 0.0),
     std: Sequence[float] = (1.0, 1.0, 1.0),
     short_side: int = 0,
-    square: int = 0,
+    size: tuple[int, int] | None = None,
     multiple: int = 1,
     centred: bool = False,
     dtype: torch.dtype | None = None,
@@ -152,7 +154,7 @@ def fit(
     Args:
         mean, std: of the channels, in units of 0..1 RGB.
         short_side: larger frames are shrunk to it (bilinear, antialiased); 0 keeps native size.
-        square: frames of any size are squashed to this height and width instead, as SAM wants it.
+        size: (height, width) that frames of any shape are squashed to instead, as SAM wants it.
         multiple: height and width are padded with zeros to multiples of it, right and below.
         centred: pad equally on both sides instead.
         dtype: float32 by default.
@@ -162,9 +164,7 @@ def fit(
 
     height, width = frame.size
     scale = short_side / min(height, width) if 0 < short_side < min(height, width) else 1.0
-    size = (max(1, round(height * scale)), max(1, round(width * scale)))
-    if square:
-        size = (square, square)
+    size = size or (max(1, round(height * scale)), max(1, round(width * scale)))
     x = torch.from_numpy(frame.image.transpose(2, 0, 1).copy())[None].to(device).float() / 255
     if size != frame.size:
         x = F.interpolate(x, size, mode="bilinear", align_corners=False, antialias=True)
@@ -174,3 +174,36 @@ def fit(
     top, left = (down // 2, right // 2) if centred else (0, 0)
     x = F.pad(x, (left, right - left, top, down - top))
     return Fitted(x.to(dtype or torch.float32), size, (top, left), frame.size)
+
+
+def checkpoint(ctx: Context, source: str) -> dict[str, Any] | None:
+    """The tensors of the file that the option `weights` names, None where it says "random".
+
+    Nothing but tensors is unpickled; the file is recorded as one that the result depends on. What
+    wraps the tensors ("state_dict", "model") or their names ("module.") is taken away.
+
+    Args:
+        source: where the weights can be had, for the message.
+
+    Raises:
+        UsageError: no file is named, or it is no checkpoint.
+    """
+    import torch
+
+    given = str(ctx.options["weights"])
+    if given == "random":
+        return None
+    hint = f"{source}: download it and give -o weights=FILE; -o weights=random tries the code."
+    if not given:
+        raise UsageError("the weights do not ship with vosbench", hint)
+    path = Path(given).expanduser()
+    try:
+        found = torch.load(path, map_location=ctx.device, weights_only=True)
+    except Exception as error:  # whatever torch meets in a foreign file
+        raise UsageError(f"-o weights={given}: {error}", hint) from error
+    for wrapper in ("state_dict", "model"):
+        found = found.get(wrapper, found) if isinstance(found, dict) else found
+    if not isinstance(found, dict) or not all(isinstance(t, torch.Tensor) for t in found.values()):
+        raise UsageError(f"-o weights={given} holds no table of tensors", hint)
+    ctx.used_file(path)
+    return {name.removeprefix("module."): tensor for name, tensor in found.items()}

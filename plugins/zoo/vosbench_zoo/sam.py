@@ -76,7 +76,7 @@ class SamVideo:
         """The frame as the network takes it, object ids and mask logits (K, 1, h, w), after
         `targets` became known."""
         session = self.session
-        fitted = fit(frame, ctx.device, mean=self.mean, std=self.std, square=self.side)
+        fitted = fit(frame, ctx.device, mean=self.mean, std=self.std, size=(self.side, self.side))
         for obj, mask in targets.items():
             slot = session.obj_id_to_idx(obj)
             session.add_mask_inputs(slot, frame.index, fitted.mask(mask)[None, None])
