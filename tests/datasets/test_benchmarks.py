@@ -49,7 +49,7 @@ def test_sav_has_a_folder_for_each_object(tmp_path: Path, plugins: Plugins) -> N
     [
         ("vost-val", "VOST", "ImageSets/val.txt", "vost"),
         ("pumavos", "PUMaVOS", "", "objects"),
-        ("visor-val", "VISOR_2022", "ImageSets/2022/val.txt", "davis2017"),
+        ("visor-val", "VISOR_2022", "ImageSets/2022/val.txt", "objects"),
     ],
 )
 def test_benchmarks_of_label_maps(

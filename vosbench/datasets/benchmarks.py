@@ -75,15 +75,16 @@ _BENCHMARKS = {
     "pumavos": _Benchmark(
         summary="PUMaVOS: parts of objects, hair, reflections, as editors mask them",
         protocol="objects",
-        homepage="https://max810.github.io/xmem2-project-page/",
-        licence="see its page",
+        homepage="https://github.com/mbzuai-metaverse/XMem2",
+        licence="CC BY 4.0",
         count=24,
         measures=("J", "F"),
         places=("PUMaVOS", "pumavos"),
     ),
     "visor-val": _Benchmark(
         summary="VISOR val: hands and what they hold, first person; made by VISOR-VOS",
-        protocol="davis2017",
+        # Its program is that of DAVIS-2017, but counts the last frame too.
+        protocol="objects",
         homepage="https://github.com/epic-kitchens/VISOR-VOS",
         licence="CC BY-NC 4.0",
         count=0,
@@ -127,7 +128,7 @@ def load(name: str, root: Path) -> Dataset:
     return Dataset(
         name=name,
         root=root,
-        sequences=read_sequences(names, images, masks, late=benchmark.protocol != "davis2017"),
+        sequences=read_sequences(names, images, masks, late=True),
         protocol=benchmark.protocol,
     )
 

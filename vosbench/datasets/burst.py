@@ -38,7 +38,7 @@ def specs() -> Iterator[DatasetSpec]:
             locate=partial(locate, name),
             protocol="objects",
             homepage="https://github.com/Ali2500/BURST-benchmark",
-            licence="CC BY-NC-SA 3.0; videos under terms of their own",
+            licence="annotations MIT; videos under terms of their own",
             place="BURST",
             measures=("HOTA", "DetA", "AssA"),
         )

@@ -50,7 +50,8 @@ def compare(
     if digest.hexdigest() != archive.sha256:
         text = f"has the SHA-256 {digest.hexdigest()}, {where} {archive.sha256} for {archive.name}"
         return Finding(False, archive.certain, text)
-    return Finding(True, archive.certain, f"is {archive.name}: size and SHA-256 are right")
+    right = "size and SHA-256 are right" if archive.size else "its SHA-256 is right"
+    return Finding(True, archive.certain, f"is {archive.name}: {right}")
 
 
 def known(file: Path, specs: Iterable[DatasetSpec]) -> list[tuple[str, Archive]]:

@@ -50,7 +50,7 @@ def specs() -> Iterator[DatasetSpec]:
             measures=("J", "F", "V"),
             homepage="https://lingyihongfd.github.io/lvos.github.io/",
             place="/".join(filter(None, ("LVOS", edition, folders[0]))),
-            licence="CC BY-NC-SA 4.0, non-commercial research",
+            licence="annotations CC BY 4.0; videos for non-commercial research",
         )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
-from vosbench.datasets.base import Dataset, DatasetSpec
+from vosbench.datasets.base import Archive, Dataset, DatasetSpec
 from vosbench.datasets.layout import find_layouts, path_below, read_sequences
 from vosbench.datasets.listing import list_folders
 
@@ -15,8 +15,23 @@ from vosbench.datasets.listing import list_folders
 _SPLITS = {
     "mose-train": ("train", False, 1507),
     "mose-valid": ("valid", False, 311),
-    "mosev2-train": ("train", True, 0),
-    "mosev2-valid": ("valid", True, 0),
+    "mosev2-train": ("train", True, 3666),
+    "mosev2-valid": ("valid", True, 433),
+}
+#: The publisher printed their SHA-256 (MOSE-api@0237f59, README.md); another release of the training
+#: archive had another one.
+_ARCHIVES = {
+    "mose-train": Archive(
+        url="train.tar.gz",
+        into="MOSE",
+        sha256="3f805e66ecb576fdd37a1ab2b06b08a428edd71994920443f70d09537918270b",
+        certain=False,
+    ),
+    "mose-valid": Archive(
+        url="valid.tar.gz",
+        into="MOSE",
+        sha256="884baecf7d7e85cd35486e45d6c474dc34352a227ac75c49f6d5e4afb61b331c",
+    ),
 }
 _MEASURES = ("J&F_new", "J", "F_new", "disappear_J&F_new", "reappear_J&F_new")
 _FAMILY = re.compile(r"mose", re.IGNORECASE)
@@ -38,7 +53,8 @@ def specs() -> Iterator[DatasetSpec]:
             measures=_MEASURES if second else ("J", "F"),
             homepage="https://mose.video" if second else "https://henghuiding.github.io/MOSE/",
             place=f"MOSE{'v2' if second else ''}/{folder}",
-            licence="CC BY-NC-SA 4.0",
+            by_hand=(_ARCHIVES[name],) if name in _ARCHIVES else (),
+            licence="CC BY-NC-SA 4.0, non-commercial research",
         )
 
 
