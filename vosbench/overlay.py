@@ -6,7 +6,8 @@ Images are RGB uint8 (H, W, 3), label maps uint8 (H, W) with 255 as void.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import cv2
@@ -134,12 +135,19 @@ def caption(picture: Image, text: str, height: int | None = None) -> Image:
     """`picture` with a line of text on a dark bar above it; the text shrinks to fit."""
     height = height or max(18, picture.shape[0] // 18)
     bar = np.full((height, picture.shape[1], 3), _BACKGROUND, np.uint8)
-    scale = 0.6 * height / 18
-    width = cv2.getTextSize(text, _FONT, scale, 1)[0][0]
-    scale *= min(1.0, (picture.shape[1] - 8) / max(width, 1))
-    weight = max(1, round(scale * 1.6))
+    scale, weight = _fitting(text, 0.6 * height / 18, picture.shape[1] - 8)
     cv2.putText(bar, text, (4, round(height * 0.74)), _FONT, scale, _INK, weight, cv2.LINE_AA)
     return np.vstack([bar, picture])
+
+
+def _fitting(text: str, scale: float, width: int) -> tuple[float, int]:
+    """Scale, at most `scale`, and weight of a font in which `text` is `width` pixels wide at most;
+    what OpenCV draws is not in proportion to its scale."""
+    while True:
+        weight = max(1, round(scale * 1.6))
+        if scale < 0.2 or cv2.getTextSize(text, _FONT, scale, weight)[0][0] <= width:
+            return scale, weight
+        scale *= 0.95
 
 
 def contact_sheet(
@@ -171,7 +179,8 @@ def contact_sheet(
         y = top + position // columns * (tall + gap)
         x = gap + position % columns * (width + gap)
         sheet[y : y + tile.shape[0], x : x + width] = tile
-    cv2.putText(sheet, title, (gap + 2, 22), _FONT, 0.55, _INK, 1, cv2.LINE_AA)
+    scale, _ = _fitting(title, 0.55, sheet.shape[1] - 2 * gap)
+    cv2.putText(sheet, title, (gap + 2, 22), _FONT, scale, _INK, 1, cv2.LINE_AA)
     x = sheet.shape[1] - gap
     for text, colour in reversed(legend):
         x -= cv2.getTextSize(text, _FONT, 0.45, 1)[0][0] + 30
@@ -211,7 +220,8 @@ def write_video(path: Path, pictures: Iterable[Image], fps: float) -> int:
         height, width = (side - side % 2 for side in picture.shape[:2])
         if writer is None:
             code = cv2.VideoWriter.fourcc(*_CODECS[path.suffix])
-            writer = cv2.VideoWriter(str(part), code, fps, (width, height))
+            with _silent():
+                writer = cv2.VideoWriter(str(part), code, fps, (width, height))
         writer.write(cv2.cvtColor(picture[:height, :width], cv2.COLOR_RGB2BGR))
         count += 1
     if writer is not None:
@@ -225,6 +235,19 @@ def write_video(path: Path, pictures: Iterable[Image], fps: float) -> int:
         )
     part.replace(path)
     return count
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """Without what FFmpeg's wrapper prints about tags of codecs that it then finds all the same."""
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def count_frames(path: Path) -> int:

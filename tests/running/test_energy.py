@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import json
+import os
+import shutil
+import subprocess
+import sys
+
 import pytest
 
 from vosbench.running.energy import read_energy
@@ -36,3 +42,46 @@ def test_nothing_told_is_nothing_used(tmp_path):
     assert read_energy(tmp_path / "none").since(before) == 0
     (tmp_path / "intel-rapl:0").mkdir()
     assert read_energy(tmp_path).joules == before.joules
+
+
+#: A driver's library with three cards, the second of which is too old to count; each reading finds
+#: 2 J more. NVIDIA's own Python module calls it as it calls the real one.
+DRIVER = """
+static unsigned long long used = 3000;
+int nvmlInitWithFlags(unsigned flags) { return 0; }
+int nvmlInit_v2(void) { return 0; }
+int nvmlShutdown(void) { return 0; }
+int nvmlDeviceGetCount_v2(unsigned *count) { *count = CARDS; return FAILURE; }
+int nvmlDeviceGetHandleByIndex_v2(unsigned index, void **card) {
+  *card = (void *)(unsigned long)(index + 1);
+  return 0;
+}
+int nvmlDeviceGetTotalEnergyConsumption(void *card, unsigned long long *millijoules) {
+  if ((unsigned long)card == 2) return 3;  /* NVML_ERROR_NOT_SUPPORTED */
+  *millijoules = (used += 2000);
+  return 0;
+}
+"""
+
+
+@pytest.mark.parametrize(
+    ("failure", "first", "used"), [(0, {"card 0": 5, "card 2": 7}, 8), (999, {}, 0)]
+)
+def test_cards_tell_through_nvidias_module_what_they_have_used(tmp_path, failure, first, used):
+    pytest.importorskip("pynvml")
+    compiler = shutil.which("cc")
+    if compiler is None:
+        pytest.skip("no C compiler to build a driver's library with")
+    source, library = tmp_path / "driver.c", tmp_path / "libnvidia-ml.so.1"
+    source.write_text(DRIVER.replace("CARDS", "3").replace("FAILURE", str(failure)))
+    subprocess.run([compiler, "-shared", "-fPIC", "-o", library, source], check=True)
+    program = (
+        "import json, pathlib; from vosbench.running.energy import read_energy as read;"
+        f"where = pathlib.Path({str(tmp_path)!r}); before = read(where); after = read(where);"
+        "print(json.dumps([before.joules, after.since(before)]))"
+    )
+    environment = os.environ | {"LD_LIBRARY_PATH": str(tmp_path)}
+    told = subprocess.run(
+        [sys.executable, "-c", program], env=environment, check=True, capture_output=True
+    )
+    assert json.loads(told.stdout) == [first, used]

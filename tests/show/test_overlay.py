@@ -105,6 +105,14 @@ def test_caption_is_drawn_above_and_fits() -> None:
     assert picture[: -SIZE[0]].max() > 100
 
 
+@pytest.mark.parametrize("words", [1, 2, 3, 4])
+@pytest.mark.parametrize("width", [240, 400, 640])
+def test_no_caption_is_cut_off(words: int, width: int) -> None:
+    text = "A: flow+seed=1 J 100 " * words
+    bar = overlay.caption(np.zeros((60, width, 3), np.uint8), text)[:-60]
+    assert bar.max() > 100 and (bar[:, -2:] == bar[0, 0]).all()
+
+
 @pytest.mark.parametrize(("size", "kind"), [((60, 80), "mp4"), ((61, 81), "webm")])
 def test_film_plays_back_whole(tmp_path: Path, size: tuple[int, int], kind: str) -> None:
     rng = np.random.default_rng(0)

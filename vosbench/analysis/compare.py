@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from vosbench.analysis.published import Published, published
+from vosbench.analysis.published import DATASETS, Published, published
 from vosbench.analysis.scored import ScoredRun
 from vosbench.analysis.seeds import SeedGroup, by_seed
 from vosbench.errors import RunError
@@ -100,7 +100,8 @@ def published_beside(
     """
     numbers = published(dataset, which, secondary=secondary)
     if numbers is None:
-        remark = "" if which == "none" else f"No published numbers ({which}) for {dataset}."
+        silent = which == "none" or (which == "recent" and dataset not in DATASETS)
+        remark = "" if silent else f"No published numbers ({which}) for {dataset}."
         return None, tuple(filter(None, (remark,)))
     counts = {len(scored.sequences) for scored in runs}
     if runs and counts != {numbers.sequences}:
@@ -204,12 +205,14 @@ def measure_tables(
     own.index.name = "Tracker"
     tables = []
     width = 3 if intervals else 6
-    for start in range(0, len(known), width):
+    starts = range(0, len(known), width)
+    for number, start in enumerate(starts, 1):
         part = own.iloc[:, start : start + width]
         part = _with_spread(part, groups, intervals=True) if intervals else part
         tables.append(
             Table(
-                title=f"{label(runs, dataset)}: further measures",
+                title=f"{label(runs, dataset)}: further measures"
+                + (f", {number} of {len(starts)}" if len(starts) > 1 else ""),
                 frame=part[_ordered(part)],
                 columns=_columns(part, known),
                 notes=tuple(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.analysis.published import DATASETS
 from vosbench.cli.locate import score_runs_over, stored_datasets, stored_name
 from vosbench.cli.names import DATASET, RUN, SEQUENCE
 from vosbench.cli.options import (
@@ -129,8 +128,7 @@ def gather(
     if not mix:
         compare.require_comparable(runs)
     runs = sorted(runs, key=lambda scored: -scored.scores().get("J&F", -1.0))
-    which = published if stored in DATASETS else "none"
-    numbers, notes = compare.published_beside(stored, runs, which, secondary=secondary)
+    numbers, notes = compare.published_beside(stored, runs, published, secondary=secondary)
     data = None
     if frames != 0:
         try:

@@ -18,8 +18,8 @@ _SPLITS = {
     "mosev2-train": ("train", True, 3666),
     "mosev2-valid": ("valid", True, 433),
 }
-#: The publisher printed their SHA-256 (MOSE-api@0237f59, README.md); another release of the training
-#: archive had another one.
+#: The publisher printed their SHA-256 (MOSE-api@0237f59, README.md); another release of the
+#: training archive had another one.
 _ARCHIVES = {
     "mose-train": Archive(
         url="train.tar.gz",

@@ -58,11 +58,10 @@ def _cards() -> dict[str, float]:
     except Exception:  # pynvml raises classes of its own, and is not there on most machines
         return {}
     found = {}
-    try:
+    with contextlib.suppress(pynvml.NVMLError):
         for index in range(pynvml.nvmlDeviceGetCount()):
-            with contextlib.suppress(pynvml.NVMLError):
+            with contextlib.suppress(pynvml.NVMLError):  # cards before Volta do not count
                 card = pynvml.nvmlDeviceGetHandleByIndex(index)
                 found[f"card {index}"] = pynvml.nvmlDeviceGetTotalEnergyConsumption(card) / 1e3
-    finally:
         pynvml.nvmlShutdown()
     return found
