@@ -79,12 +79,14 @@ def test_objects_are_independent_until_they_are_aggregated(net: StmNet) -> None:
     assert both.shape == (3, 40, 56)  # neither side is a multiple of 16
 
 
-def reference_file(path: Path, **changes: torch.Tensor | None) -> Path:
-    """A file in the layout of STM_weights.pth, with small random values."""
+def reference_file(path: Path, *, random: bool, **changes: torch.Tensor | None) -> Path:
+    """A file in the layout of STM_weights.pth; values are small and random, or all one number."""
     from torchvision.models import resnet50
 
     generator = torch.Generator().manual_seed(0)
-    resnet = resnet50(weights=None)
+    number = torch.full((), 0.02)  # stored once, however large the tensor that shows it
+    with torch.device("meta"):
+        resnet = resnet50(weights=None)
     layout: dict[str, tuple[int, ...]] = {}
     for encoder in ("Encoder_Q", "Encoder_M"):
         for old, new in (
@@ -112,7 +114,7 @@ def reference_file(path: Path, **changes: torch.Tensor | None) -> Path:
     content = {
         f"module.{name}": torch.zeros((), dtype=torch.long)
         if name.endswith("num_batches_tracked")
-        else torch.rand(shape, generator=generator) * 0.02
+        else (torch.rand(shape, generator=generator) * number if random else number.expand(shape))
         for name, shape in layout.items()
     }
     for name, value in changes.items():
@@ -125,7 +127,7 @@ def reference_file(path: Path, **changes: torch.Tensor | None) -> Path:
 
 
 def test_the_authors_file_is_taken_over_tensor_by_tensor(tmp_path: Path) -> None:
-    path = reference_file(tmp_path / "STM_weights.pth")
+    path = reference_file(tmp_path / "STM_weights.pth", random=True)
     done = CliRunner().invoke(main, ["baselines", "import-stm", str(path)])
     assert done.exit_code == 0, done.output
     assert "SHA-256" in done.output
@@ -160,7 +162,7 @@ def test_the_authors_file_is_taken_over_tensor_by_tensor(tmp_path: Path) -> None
 )
 def test_a_file_of_another_layout_is_refused(tmp_path: Path, changes, complaint) -> None:
     with pytest.raises(UsageError, match=complaint):
-        import_reference(reference_file(tmp_path / "STM_weights.pth", **changes))
+        import_reference(reference_file(tmp_path / "STM_weights.pth", random=False, **changes))
 
 
 def test_nothing_but_tensors_is_unpickled(tmp_path: Path) -> None:
@@ -173,7 +175,7 @@ def test_nothing_but_tensors_is_unpickled(tmp_path: Path) -> None:
 @pytest.mark.parametrize("case", conformance_cases(slow=False), ids=str)
 def test_conformance(case, weights) -> None:
     options = {"weights": str(weights), "bf16": "off", "memory_every": "2"}
-    outcome = check_tracker(Plugins().tracker("stm"), case, options=options)
+    outcome = check_tracker(Plugins().tracker("stm"), case, options=options, size=(64, 96))
     assert outcome.ok, outcome.reason
 
 
