@@ -83,6 +83,8 @@ class Plugins:
         files: Python files, or folders of packages, to load as plugins (`--plugin`).
         disabled: names of plugins to leave out.
         entry_points: load those installed in the environment.
+        trackers_only: collect nothing but trackers, which is all that a tracker's process needs;
+            what plugins import to register the rest is not imported.
 
     Attributes:
         trackers, datasets, metrics, sequence_metrics, protocols, executors, exporters, commands:
@@ -97,6 +99,7 @@ class Plugins:
         disabled: Iterable[str] = (),
         *,
         entry_points: bool = True,
+        trackers_only: bool = False,
     ) -> None:
         self.trackers: dict[str, TrackerSpec] = {}
         self.datasets: dict[str, DatasetSpec] = {}
@@ -111,7 +114,8 @@ class Plugins:
         self._manager.add_hookspecs(RegistrationHooks)
         self.files = tuple(Path(path).resolve() for path in files)
         self.disabled = tuple(disabled)
-        for module in BUILT_INS:
+        self._trackers_only = trackers_only
+        for module in () if trackers_only else BUILT_INS:
             info = PluginInfo(module, PROJECT, module)
             self._add(info, lambda m=module: importlib.import_module(m))  # type: ignore[misc]
         if entry_points:
@@ -147,7 +151,7 @@ class Plugins:
     @property
     def packages(self) -> set[str]:
         """Top-level modules that plugins are made of."""
-        return {info.module.partition(".")[0] for info in self.infos}
+        return {PROJECT, *(info.module.partition(".")[0] for info in self.infos)}
 
     def observers(self) -> list[Any]:
         """Plugins with session hooks of their own: they watch every sequence."""
@@ -187,6 +191,8 @@ class Plugins:
             "executors": self.executors,
             "exporters": self.exporters,
         }
+        if self._trackers_only:
+            kinds = {"trackers": self.trackers}
         others = [p for p in self._manager.get_plugins() if p is not plugin]
         new: dict[str, list[_Named]] = {}
         for kind, taken in kinds.items():
@@ -200,7 +206,7 @@ class Plugins:
                         f"{kind[:-1].replace('_', ' ')} {spec.name!r} is registered twice"
                     )
             new[kind] = specs
-        commands = self._commands_of(others)
+        commands = {} if self._trackers_only else self._commands_of(others)
         for kind, specs in new.items():
             kinds[kind].update({spec.name: spec for spec in specs})
             if specs:

@@ -142,8 +142,18 @@ def test_other_weights_do_not_enter_the_same_curve(sweep, tmp_path):
     weights.write_bytes(b"two")
     result = sweep(*given, "--set", "iterations=8,16")
     assert result.exit_code == 5
-    assert "iterations=8 and iterations=16 cannot stand in one curve" in result.stderr
-    assert "weights.bin" in result.stderr
+    assert "holds another run: weights.bin was" in result.stderr
+
+
+def test_another_card_does_not_enter_the_same_curve(sweep, results):
+    given = ("--tracker", "fake", "--sequence", "ant")
+    assert sweep(*given, "--set", "iterations=8").exit_code == 0
+    run = Run.open(results / "fake+iterations=8")
+    run.record.device = "cpu:1"
+    run.save()
+    result = sweep(*given, "--set", "iterations=8,16")
+    assert result.exit_code == 5
+    assert "iterations=8 and iterations=16 cannot stand in one curve: device is" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -131,6 +133,17 @@ def test_a_plugin_whose_commands_fail_does_not_break_the_command_line(tmp_path):
     assert CliRunner().invoke(main, ["--plugin", path, "--help"]).exit_code == 0
     listing = CliRunner().invoke(main, ["plugins", "--plugin", path])
     assert "broken: OSError: no command today" in listing.output
+
+
+def test_a_trackers_process_imports_nothing_but_trackers(tmp_path):
+    file = write(tmp_path, "both", TRACKER + COMMAND.replace("import click", ""))
+    code = (
+        "import sys; from pathlib import Path; from vosbench.plugins import Plugins\n"
+        f"plugins = Plugins([Path({str(file)!r})], trackers_only=True)\n"
+        "assert 'mine' in plugins.trackers and not plugins.broken, plugins.infos\n"
+        "assert not {'click', 'vosbench.datasets.builtin'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_listing_shows_source_version_what_is_registered_and_reason(tmp_path):

@@ -11,7 +11,7 @@ from vosbench.errors import PluginError
 FAULTS = {
     "raise": "track, frame 00002: RuntimeError: no more ideas",
     "quit": "track, frame 00002: SystemExit: 0",
-    "hang": r"track, frame 00002: no answer within 1 s \(--timeout\)",
+    "hang": r"track, frame 00002: no answer within 4 s \(--timeout\)",
     "exit": "track, frame 00002: the process ended with exit code 7",
     "segfault": "track, frame 00002: the process was killed by SIGSEGV",
     "ids": r"track, frame 00002: unknown object ids \[99\]; known are \[1, 2\]",
@@ -22,7 +22,7 @@ FAULTS = {
 def test_a_fault_costs_its_own_sequence_only(go, masks, fault):
     expected = masks(go(results="sound"))
     options = {"fault": fault, "sequence": "bee"}
-    run = go(options=options, timeout=1 if fault == "hang" else 60)
+    run = go(options=options, timeout=4 if fault == "hang" else 60)
     records = run.sequences()
     assert {name: r.status for name, r in records.items()} == {
         "ant": "done",

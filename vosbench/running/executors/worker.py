@@ -364,4 +364,5 @@ class _Writer:
 
 
 def _plugins(message: dict[str, Any]) -> Plugins:
-    return Plugins([Path(path) for path in message["plugin_files"]], message["disabled"])
+    files = [Path(path) for path in message["plugin_files"]]
+    return Plugins(files, message["disabled"], trackers_only=True)
