@@ -7,7 +7,9 @@ import time
 
 import psutil
 
-#: Share of the cores that other programs may take before the machine counts as shared.
+from vosbench.running.cards import Cards
+
+#: Share of the cores, or of a card's time, that others may take before a machine counts as shared.
 TOLERATED = 0.1
 
 
@@ -24,6 +26,7 @@ class Load:
     def __init__(self) -> None:
         self._began = time.monotonic()
         self._busy, self._own = _busy(), _own()
+        self._cards = Cards()
 
     def others(self) -> float:
         """Cores that other programs kept busy, on average."""
@@ -31,10 +34,12 @@ class Load:
         others = (_busy() - self._busy) - (_own() - self._own)
         return max(0.0, others) / wall if wall > 0 else 0.0
 
-    def shared(self, jobs: int) -> bool:
+    def shared(self, jobs: int, device: str) -> bool:
         """Whether the workers' speed is not what each would reach alone: several `jobs` share
-        caches and memory with each other."""
-        return jobs > 1 or self.others() > TOLERATED * cores()
+        caches and memory with each other; on a CUDA `device`, other work may use the card."""
+        if jobs > 1 or self.others() > TOLERATED * cores():
+            return True
+        return device.startswith("cuda") and self._cards.others(_own_processes()) > TOLERATED
 
 
 def _busy() -> float:
@@ -57,3 +62,8 @@ def _own() -> float:
             continue
         total += times.user + times.system + times.children_user + times.children_system
     return float(total)
+
+
+def _own_processes() -> set[int]:
+    process = psutil.Process()
+    return {process.pid, *(child.pid for child in process.children(recursive=True))}

@@ -295,7 +295,8 @@ class RunRecorder:
     def finished(self, job: Job, record: SequenceRecord, info: Mapping[str, Any]) -> None:
         shared = info.get("shared_machine")  # measured where the work was done
         if shared is None:
-            shared = self._load.shared(self._jobs)
+            device = next(iter(self._states.values())).run.record.device
+            shared = self._load.shared(self._jobs, device)
         record = replace(record, node=info.get("node", ""))
         if record.status == "done" and _stamp(job) != self._stamps[job.sequence.name]:
             problem = "its files changed while it was tracked"

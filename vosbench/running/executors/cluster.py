@@ -256,7 +256,9 @@ class _Actor:
     def start(self) -> Mapping[str, Any]:
         """Start the worker; gives what it says when it is ready, and where that is."""
         self._worker = WorkerProcess(self._plan)
-        return {**self._worker.start(), "node": platform.node()}
+        info = self._worker.start()
+        self._device = str(info["device"])
+        return {**info, "node": platform.node()}
 
     def track(self, shipment: _Shipment) -> Iterator[tuple[str, int] | _Arrival]:
         """Track one sequence; gives the call that the tracker is at now and then, and last what
@@ -288,7 +290,8 @@ class _Actor:
                     for variant, masks in job.masks.items()
                     if masks.is_dir()
                 }
-            facts = {"node": platform.node(), "shared_machine": load.shared(1)}
+            shared = load.shared(1, self._device)
+            facts = {"node": platform.node(), "shared_machine": shared}
             info = {**info, **facts} if info else {}
             told.put(_Arrival(record, info, masks, self._worker.alive))
         except BaseException as error:  # raised where the driver asks
