@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
+from torch.nn import functional as F
 from torchvision.ops import box_iou
 
 from vosbench.types import Scores
@@ -94,45 +95,37 @@ def paste_all(logits: Tensor, boxes: Tensor, size: tuple[int, int]) -> Scores:
     Args:
         logits: (K, S, S), each spread over its box. boxes, size: (K, 4), see `paste`.
     """
-    boxes = boxes.cpu()
-    grids = logits.float().cpu().numpy()
-    spans = [
-        (_pixels(y1, y2, size[0]), _pixels(x1, x2, size[1])) for x1, y1, x2, y2 in boxes.tolist()
-    ]
-    inside = [k for k, (rows, columns) in enumerate(spans) if rows.size and columns.size]
+    corners = boxes.tolist()
+    spans = [(*_pixels(y1, y2, size[0]), *_pixels(x1, x2, size[1])) for x1, y1, x2, y2 in corners]
+    inside = [(y1, y2, x1, x2) for y1, y2, x1, x2 in spans if y1 < y2 and x1 < x2]
     out = np.zeros(size, np.float32)
     if not inside:
         return out
-    top, left = (min(spans[k][axis][0] for k in inside) for axis in (0, 1))
-    bottom, right = (max(spans[k][axis][-1] for k in inside) + 1 for axis in (0, 1))
-    total = np.zeros((bottom - top, right - left), np.float32)
-    votes = np.zeros_like(total)
-    for k in inside:
-        (rows, columns), (x1, y1, x2, y2) = spans[k], boxes[k].tolist()
-        down = _interpolation(rows, y1, y2, grids.shape[1])
-        across = _interpolation(columns, x1, x2, grids.shape[2])
-        here = np.s_[rows[0] - top : rows[-1] + 1 - top, columns[0] - left : columns[-1] + 1 - left]
-        total[here] += _sigmoid(down @ grids[k] @ across.T)
-        votes[here] += 1
-    out[top:bottom, left:right] = total / np.maximum(votes, 1, out=votes)
+    top, left = (min(span[i] for span in inside) for i in (0, 2))
+    bottom, right = (max(span[i] for span in inside) for i in (1, 3))
+    device = logits.device
+    rows = torch.arange(top, bottom, device=device)
+    columns = torch.arange(left, right, device=device)
+    x1, y1, x2, y2 = torch.tensor(corners, device=device)[..., None].unbind(1)
+    across = (columns + 0.5 - x1) / (x2 - x1).clamp(min=1e-6) * 2 - 1
+    down = (rows + 0.5 - y1) / (y2 - y1).clamp(min=1e-6) * 2 - 1
+    shape = (len(corners), len(rows), len(columns))
+    grid = torch.stack([across[:, None].expand(shape), down[..., None].expand(shape)], -1)
+    values = F.grid_sample(
+        logits[:, None].float(), grid, padding_mode="border", align_corners=False
+    )[:, 0]
+    first, last, low, high = torch.tensor(spans, device=device)[..., None].unbind(1)
+    held_rows, held_columns = (rows >= first) & (rows < last), (columns >= low) & (columns < high)
+    votes = held_rows[..., None] & held_columns[:, None]
+    mean = (values.sigmoid() * votes).sum(0) / votes.sum(0).clamp(min=1)
+    out[top:bottom, left:right] = mean.cpu().numpy()
     return out
 
 
-def _pixels(low: float, high: float, limit: int) -> NDArray[np.int64]:
-    """Indices of the pixels whose centres lie in [low, high]; at least the one in the middle."""
-    first, last = int(np.ceil(low - 0.5)), int(np.floor(high - 0.5))
+def _pixels(low: float, high: float, limit: int) -> tuple[int, int]:
+    """First and last (exclusive) of the pixels whose centres lie in [low, high]; at least the one
+    in the middle."""
+    first, last = math.ceil(low - 0.5), math.floor(high - 0.5)
     if last < first:  # a box between two centres
-        first = last = int(np.floor((low + high) / 2))
-    return np.arange(max(first, 0), min(last, limit - 1) + 1)
-
-
-def _interpolation(pixels: NDArray[np.int64], low: float, high: float, cells: int) -> Scores:
-    """Weights (pixels, cells) of the linear interpolation between centres of cells."""
-    at = (pixels + 0.5 - low) / max(high - low, 1e-6) * cells - 0.5
-    weights: Scores = np.maximum(0, 1 - np.abs(at.clip(0, cells - 1)[:, None] - np.arange(cells)))
-    return weights.astype(np.float32)
-
-
-def _sigmoid(values: NDArray[np.float32]) -> Scores:
-    out: Scores = 1 / (1 + np.exp(-values.clip(-80, 80)))
-    return out
+        first = last = math.floor((low + high) / 2)
+    return max(first, 0), min(last, limit - 1) + 1

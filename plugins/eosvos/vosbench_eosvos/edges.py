@@ -9,9 +9,10 @@ contours too (CVPR 2017, sec. 3.3). What it gains: `benchmarks/finetune.md`.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
+from torch.nn import functional as F
 
 from vosbench.types import Image, Scores
 
@@ -27,64 +28,95 @@ FITTED_SIDE = 240
 #: Probabilities below this are left out: the filter works around the object only.
 NOTHING = 0.02
 
-_Array = NDArray[np.float32]
 
-
-def follow_edges(image: Image, probabilities: Scores) -> Scores:
+def follow_edges(image: Image, probabilities: Scores, device: torch.device | str = "cpu") -> Scores:
     """Probabilities whose outline follows the edges of the image.
 
     Args:
         image: RGB uint8 (H, W, 3).
         probabilities: (H, W) of one object, in 0..1.
+        device: where the filter runs.
 
     Returns:
         (H, W) in 0..1; 0 further than a window's width from anything above `NOTHING`.
     """
-    rows = np.flatnonzero((probabilities > NOTHING).any(1))
-    columns = np.flatnonzero((probabilities > NOTHING).any(0))
+    seen = probabilities > NOTHING
+    rows = np.flatnonzero(seen.any(1))
     out: Scores = np.zeros_like(probabilities)
     if rows.size == 0:
         return out
+    columns = np.flatnonzero(seen[rows[0] : rows[-1] + 1].any(0))
     short = min(probabilities.shape)
-    radius = max(1, round(RADIUS * short))
-    margin = 2 * radius + 2
-    near = (
-        slice(max(rows[0] - margin, 0), rows[-1] + margin + 1),
-        slice(max(columns[0] - margin, 0), columns[-1] + margin + 1),
+    radius, shrink = max(1, round(RADIUS * short)), max(1, round(short / FITTED_SIDE))
+    near = tuple(
+        _span(found[0], found[-1] + 1, 2 * radius + 2, shrink, side)
+        for found, side in zip((rows, columns), probabilities.shape, strict=True)
     )
-    colours = image[near].astype(np.float32) / np.float32(255)
-    inside = np.ascontiguousarray(probabilities[near])
-    slopes, offsets = _fit(colours, inside, radius, max(1, round(short / FITTED_SIDE)))
-    out[near] = np.clip((slopes * colours).sum(-1) + offsets, 0, 1)
+    planes = np.ascontiguousarray(image[near].transpose(2, 0, 1))
+    colours = torch.from_numpy(planes).to(device).float() / 255
+    values = torch.from_numpy(np.ascontiguousarray(probabilities[near])).to(device)
+    slopes, offset = _fit(colours, values, radius, shrink)
+    explained = (slopes * colours).sum(0) + offset
+    out[near] = explained.clamp(0, 1).cpu().numpy()
     return out
 
 
-def _fit(colours: _Array, values: _Array, radius: int, shrink: int) -> tuple[_Array, _Array]:
-    """Slopes (h, w, 3) and offsets (h, w) of the linear functions of colour around each pixel."""
-    height, width = values.shape
-    small, goal = (_resize(a, (width // shrink, height // shrink)) for a in (colours, values))
-    window = (2 * max(1, radius // shrink) + 1,) * 2
-
-    def mean(x: _Array) -> _Array:
-        """Of every channel, over the window around each pixel."""
-        channels = x.reshape(*goal.shape, -1).transpose(2, 0, 1).copy()
-        return np.stack([cv2.blur(c, window) for c in channels], -1).reshape(x.shape)
-
-    mean_colour, mean_goal = mean(small), mean(goal)
-    covariance = mean(small * goal[..., None]) - mean_colour * mean_goal[..., None]
-    i, j = np.triu_indices(3)
-    products = mean(small[..., i] * small[..., j]) - mean_colour[..., i] * mean_colour[..., j]
-    variance = np.empty((*goal.shape, 3, 3), np.float32)
-    variance[..., i, j] = variance[..., j, i] = products
-    variance += FLAT * np.eye(3, dtype=np.float32)
-    slopes = np.linalg.solve(variance, covariance[..., None])[..., 0].astype(np.float32)
-    offsets = mean_goal - (slopes * mean_colour).sum(-1)
-    return _resize(mean(slopes), (width, height)), _resize(mean(offsets), (width, height))
+def _span(first: int, last: int, margin: int, cell: int, limit: int) -> slice:
+    """first..last with a margin, in whole cells where the image, of `limit` pixels, has room."""
+    low, high = max(first - margin, 0), min(last + margin, limit)
+    high = min(high + (low - high) % cell, limit)
+    return slice(max(low - (low - high) % cell, 0), high)
 
 
-def _resize(array: _Array, size: tuple[int, int]) -> _Array:
-    """To (width, height) of at least one pixel: means when shrinking, else interpolated."""
-    wanted = (max(1, size[0]), max(1, size[1]))
-    shrinks = wanted[0] < array.shape[1] or wanted[1] < array.shape[0]
-    how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
-    return np.asarray(cv2.resize(array, wanted, interpolation=how), np.float32)
+def _fit(colours: Tensor, values: Tensor, radius: int, shrink: int) -> tuple[Tensor, Tensor]:
+    """Slopes (3, h, w) and offset (h, w) of the linear function of colour around each pixel.
+
+    Args:
+        colours: (3, h, w). values: (h, w), what the functions are to explain.
+        radius: of the windows, in pixels. shrink: how many times smaller the fit is made.
+    """
+    size = values.shape
+    small = [max(1, side // shrink) for side in size]
+    both = torch.cat([colours, values[None]])
+    shrunk = F.interpolate(both[None], small, mode="area")[0] if list(size) != small else both
+    colour, goal = shrunk[:3], shrunk[3]
+    i, j = torch.triu_indices(3, 3)
+    products = [colour[a] * colour[b] for a, b in zip(i.tolist(), j.tolist(), strict=True)]
+    radius = max(1, radius // shrink)
+    mean = _window_means(torch.cat([shrunk, colour * goal, torch.stack(products)]), radius)
+    centre, height = mean[:3], mean[3]
+    variance = {
+        (a, b): mean[7 + k] - centre[a] * centre[b] + (FLAT if a == b else 0)
+        for k, (a, b) in enumerate(zip(i.tolist(), j.tolist(), strict=True))
+    }
+    slopes = _solve(variance, mean[4:7] - centre * height)
+    offset = height - (slopes * centre).sum(0)
+    fields = _window_means(torch.cat([slopes, offset[None]]), radius)
+    if list(size) != small:
+        fields = F.interpolate(fields[None], size, mode="bilinear", align_corners=False)[0]
+    return fields[:3], fields[3]
+
+
+def _window_means(planes: Tensor, radius: int) -> Tensor:
+    """Mean of each plane (C, h, w) over the part inside it of the square around each pixel."""
+    side = 2 * radius + 1
+    planes = torch.cat([planes, torch.ones_like(planes[:1])])
+    weight = planes.new_full((len(planes), 1, side, 1), 1 / side)
+    # Without cuDNN, whose TF32 has too few digits for variances.
+    with torch.backends.cudnn.flags(enabled=False):
+        sums = F.conv2d(planes[None], weight, padding=(radius, 0), groups=len(planes))
+        sums = F.conv2d(sums, weight.transpose(2, 3), padding=(0, radius), groups=len(planes))
+    return sums[0, :-1] / sums[0, -1]
+
+
+def _solve(matrix: dict[tuple[int, int], Tensor], right: Tensor) -> Tensor:
+    """x (3, h, w) of matrix x = right for a symmetric, positive definite 3x3 matrix a pixel, given
+    by its upper triangle: Cholesky's elimination without roots, pixels side by side."""
+    a, b, c = matrix[0, 0], matrix[0, 1] / matrix[0, 0], matrix[0, 2] / matrix[0, 0]
+    d = matrix[1, 1] - b * matrix[0, 1]
+    e = (matrix[1, 2] - b * matrix[0, 2]) / d
+    f = matrix[2, 2] - c * matrix[0, 2] - e * e * d
+    y = right[1] - b * right[0]
+    z = (right[2] - c * right[0] - e * y) / f
+    second = y / d - e * z
+    return torch.stack([right[0] / a - b * second - c * z, second, z])

@@ -425,7 +425,9 @@ class EosvosTracker:
             state.window.observe(frame.index, (x1, y1, x2, y2))
             if state.colours is not None:
                 state.colours.observe(self._bins(frame), mask)
-        return follow_edges(frame.image, native) if self.settings.edges else native
+        if not self.settings.edges:
+            return native
+        return follow_edges(frame.image, native, self.device)
 
     def _bins(self, frame: Frame) -> Bins:
         """The colours of a frame, looked up once for all objects."""
