@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,6 +132,7 @@ def evaluate(
         EvaluationError: the masks cannot be scored; holds every problem of every sequence.
     """
     from vosbench import evaluation
+    from vosbench.analysis.scored import key_of
     from vosbench.datasets.registry import select
     from vosbench.errors import EvaluationError, RunError, UsageError
     from vosbench.store import Run
@@ -153,17 +155,19 @@ def evaluate(
     record, done = masks.record, tuple(masks.done())
     if not done:
         raise RunError(f"run {masks.folder}: no sequence is done", "Run it again to resume it.")
-    data = select(_opened(dataset or record.source or record.dataset, known), done)
-    if masks.complete and data.fingerprint() != record.fingerprint:
+    whole = _opened(dataset, known) if dataset is not None else _data_of(masks, known)
+    if select(whole, tuple(record.sequences)).fingerprint() != record.fingerprint:
         raise EvaluationError(
-            f"run {masks.folder} was made on other data than {data.root} holds now",
+            f"run {masks.folder} was made on other data than {whole.root} holds now",
             "Run it again with fresh=True, or open the data that it was made on.",
         )
+    data = select(whole, done)
     with _scoring(data, progress) as scored:
         result = evaluation.evaluate(
             data, masks.masks, protocol or record.protocol, jobs, chosen, scored
         )
     if masks.complete and result.protocol == record.protocol:
+        result = replace(result, key=key_of(masks, chosen))
         result.write(masks.scores)
     return result
 
@@ -203,7 +207,7 @@ def compare(
         raise UsageError("there is no run to compare")
 
     def scored(run: Run) -> ScoredRun:
-        return score_run(run, lambda: _opened(run.record.source or run.record.dataset, known))
+        return score_run(run, lambda: _data_of(run, known))
 
     beside = [scored(run) for run in chosen]
     comparing.require_comparable(beside)
@@ -224,6 +228,12 @@ def _opened(dataset: str | Path | Dataset, plugins: Plugins) -> Dataset:
     if isinstance(dataset, str | Path):
         return open_dataset(dataset, plugins=plugins)
     return dataset
+
+
+def _data_of(run: Run, plugins: Plugins) -> Dataset:
+    from vosbench.analysis.scored import open_data_of
+
+    return open_data_of(run, lambda name: _opened(name, plugins))
 
 
 @contextlib.contextmanager

@@ -26,7 +26,7 @@ from vosbench.datasets.reading import write_labels
 from vosbench.datasets.values import grey_levels, values_of
 from vosbench.errors import DatasetError, EvaluationError, RunError, UsageError
 from vosbench.metrics.protocols import Protocol, find_protocol
-from vosbench.store import Run, RunRecord, SequenceRecord
+from vosbench.store import Run, RunRecord, SequenceRecord, path_beside
 
 if TYPE_CHECKING:
     from vosbench.types import LabelMap
@@ -116,6 +116,7 @@ def import_masks(
                 "Nothing was written. --sequence or --list import a part.",
                 tuple(problems),
             )
+        run.record.beside = path_beside(dataset.source, results, dataset.name)
         run.save_sequences([_timed(video, fps) for video in dataset.sequences])
         run.save()
         if home.exists():

@@ -44,6 +44,9 @@ BUILT_INS = (
 #: whoever scores it finds it by that name (`vosbench.metrics.protocols.find_protocol`).
 PROTOCOLS_OF_PLUGINS: dict[str, ProtocolSpec] = {}
 
+#: Measures besides J and F that this process knows, for stored scores name theirs, too.
+KNOWN_METRICS: dict[str, MetricSpec | SequenceMetricSpec] = {}
+
 
 class _Named(Protocol):
     @property
@@ -135,6 +138,8 @@ class Plugins:
             self._add(info, lambda p=path: load_file(p))  # type: ignore[misc]
         PROTOCOLS_OF_PLUGINS.clear()
         PROTOCOLS_OF_PLUGINS.update(self.protocols)
+        KNOWN_METRICS.clear()
+        KNOWN_METRICS.update({**self.metrics, **self.sequence_metrics})
 
     def tracker(self, name: str) -> TrackerSpec:
         """The tracker called `name`. Raises PluginError listing near names if there is none."""

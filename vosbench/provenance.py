@@ -54,6 +54,13 @@ def source_digest(module: str, factory: str | Callable[..., Any]) -> str:
     return digest.hexdigest()
 
 
+def plugin_code(made_by: str | Callable[..., Any]) -> str:
+    """`source_digest` of what a plugin brought under this name or as this callable; "" for what is
+    of the harness."""
+    module = _module_of(made_by)
+    return "" if module.partition(".")[0] == "vosbench" else source_digest(module, made_by)
+
+
 def imported_packages(plugins: Collection[str]) -> dict[str, str]:
     """Distribution -> version, of all that this process has imported.
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 
 from vosbench.analysis import scored as scoring
 from vosbench.cli import main
@@ -17,6 +17,8 @@ from vosbench.datasets.base import Dataset
 from vosbench.datasets.reading import write_labels
 from vosbench.datasets.registry import select
 from vosbench.evaluation import evaluate
+from vosbench.evaluation.summary import Summary
+from vosbench.plugins import KNOWN_METRICS, Plugins
 from vosbench.store import Run
 
 MakeRun = Callable[..., Run]
@@ -123,3 +125,102 @@ def test_scores_that_cannot_be_read_are_made_anew(run: Run, toys: Dataset, text:
     whole = scoring.score_run(run, lambda: toys).evaluation
     assert whole is not None and len(whole.frames) == len(frames.splitlines()) - 1
     assert (run.scores / "per-frame.csv").read_text() == frames
+
+
+METRIC = """
+from vosbench import hookimpl
+from vosbench.metrics import MetricSpec
+
+def size(annotated, predicted):
+    return float({value})
+
+@hookimpl
+def vosbench_register_metrics(register):
+    register(MetricSpec(name="Size", function=size, summary="A number."))
+"""
+
+
+def test_an_edited_measure_is_taken_again(run: Run, toys: Dataset, tmp_path: Path) -> None:
+    plugin = tmp_path / "size.py"
+
+    def shown(*plugins: Path, open_data: Callable[[], Dataset] = lambda: toys) -> float:
+        Plugins(plugins)
+        evaluation = scoring.score_run(run, open_data).evaluation
+        assert evaluation is not None
+        return float(evaluation.frames["Size"].mean())
+
+    plugin.write_text(METRIC.format(value=0.25))
+    command = ["evaluate", run.folder, "--metrics", "Size", "--plugin", plugin]
+    result = CliRunner().invoke(main, list(map(str, command)))
+    assert result.exit_code == 0, result.output
+    assert shown(plugin, open_data=no_data) == 0.25
+    plugin.write_text(METRIC.format(value=0.75))
+    assert shown(open_data=no_data) == 0.25  # what is not loaded cannot be asked
+    assert shown(plugin) == 0.75
+    shutil.copyfile(run.masks / "bee/00003.png", run.masks / "ant/00003.png")
+    assert shown(plugin) == 0.75  # of the new masks
+
+
+def test_measures_of_the_box_belong_to_the_evaluator(run: Run, toys: Dataset) -> None:
+    metrics = [KNOWN_METRICS["success"]]
+    assert scoring.key_of(run, metrics).metrics == (("success", ""),)
+
+
+PROTOCOL = """
+from vosbench import hookimpl
+from vosbench.metrics import ProtocolSpec
+from vosbench.metrics.protocols.davis import Davis2017
+
+class Mine(Davis2017):
+    name = "mine"
+{edit}
+@hookimpl
+def vosbench_register_protocols(register):
+    register(ProtocolSpec(name="mine", protocol=Mine, summary="As DAVIS has it."))
+"""
+
+
+def test_an_edited_protocol_scores_anew(run: Run, toys: Dataset, tmp_path: Path) -> None:
+    plugin = tmp_path / "mine.py"
+    run.record.protocol = "mine"
+    run.save()
+    keys = []
+    for edit in ("", "", "    # another state\n"):
+        plugin.write_text(PROTOCOL.format(edit=edit))
+        Plugins([plugin])
+        scoring.score_run(run, lambda: toys)
+        stored = Summary.read(run.scores)
+        keys.append(stored and stored.key)
+    assert keys[0] == keys[1] != keys[2]
+    Plugins()
+    assert scoring.score_run(run, no_data).evaluation is not None  # not loaded
+
+
+@pytest.mark.parametrize("edited", ["copy", "original"])
+def test_a_copied_project_is_scored_against_its_own_dataset(
+    toys: Dataset, tmp_path: Path, edited: str
+) -> None:
+    """`toys` lies beside the results; the copy of both finds the copy of the dataset."""
+    project = tmp_path / "project"
+    project.mkdir()
+    toys.root.rename(project / "toys")
+
+    def command(*arguments: object) -> Result:
+        return CliRunner().invoke(main, list(map(str, arguments)))
+
+    place = ("--results", project / "results", "--dataset", project / "toys")
+    assert command("run", "--tracker", "copy-first", *place).exit_code == 0
+    shutil.copytree(project, tmp_path / "copy")
+    changed = {"copy": tmp_path / "copy", "original": project}[edited]
+    mask = changed / "toys/Annotations/ant/00004.png"
+    shutil.copyfile(mask.with_name("00000.png"), mask)
+    for home in (project, tmp_path / "copy"):
+        (home / "results/toys/copy-first/scores/scores.json").unlink()
+        result = command("evaluate", home / "results/toys/copy-first")
+        # an edited copy is passed over for the original, which holds what the run was made on
+        assert result.exit_code == (6 if home == changed == project else 0), result.output
+    unchanged = tmp_path / "copy" if edited == "original" else project
+    shutil.rmtree(unchanged / "toys")
+    result = command("evaluate", changed / "results/toys/copy-first")
+    assert result.exit_code == 6
+    assert f"was made on other data than {changed / 'toys'} holds now" in result.output

@@ -156,6 +156,18 @@ def test_another_card_does_not_enter_the_same_curve(sweep, results):
     assert "iterations=8 and iterations=16 cannot stand in one curve: device is" in result.stderr
 
 
+def test_another_state_of_the_code_does_not_enter_the_same_curve(arguments, tmp_path):
+    plugin = tmp_path / "edited.py"
+    plugin.write_text(Path(fakes.__file__).read_text())
+    arguments[arguments.index(fakes.__file__)] = str(plugin)
+    given = [*arguments, "--tracker", "fake", "--sequence", "ant", "--set"]
+    assert CliRunner().invoke(main, [*given, "iterations=8"]).exit_code == 0
+    plugin.write_text(f"{plugin.read_text()}# edited\n")
+    result = CliRunner().invoke(main, [*given, "iterations=8,16"])
+    assert result.exit_code == 5
+    assert "the plugin's code has changed since" in result.stderr
+
+
 @pytest.mark.parametrize(
     ("given", "code", "message"),
     [

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from vosbench.datasets.base import part_of
 from vosbench.errors import DatasetError, EvaluationError, RunError
+from vosbench.plugins import KNOWN_METRICS
 from vosbench.store import Run, find_runs
 
 if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset
     from vosbench.evaluation import Evaluation
     from vosbench.evaluation.key import ScoreKey
+    from vosbench.evaluation.score import AnySpec
     from vosbench.evaluation.summary import Summary
 
 
@@ -122,13 +124,13 @@ def select_runs(
     return kept
 
 
-def key_of(run: Run, metrics: Mapping[str, str] | None = None) -> ScoreKey:
+def key_of(run: Run, metrics: Sequence[AnySpec] = ()) -> ScoreKey:
     """What a run's own scores belong to, as it is now: all that it has done under its protocol.
 
     Args:
-        metrics: measures besides the protocol's own -> digest of the code that they come from.
+        metrics: measures besides the protocol's own.
     """
-    from vosbench.evaluation.key import ScoreKey, evaluator_digest, masks_digest
+    from vosbench.evaluation.key import ScoreKey, code_of, evaluator_digest, masks_digest
 
     done = tuple(run.done())
     return ScoreKey(
@@ -137,14 +139,15 @@ def key_of(run: Run, metrics: Mapping[str, str] | None = None) -> ScoreKey:
         fingerprint=run.record.fingerprint,
         evaluator=evaluator_digest(),
         masks=masks_digest(run.masks, done, run.scores / "masks.json"),
-        metrics=tuple(sorted((metrics or {}).items())),
+        metrics=code_of(metrics, run.record.protocol),
     )
 
 
 def score_run(run: Run, open_data: Callable[[], Dataset], jobs: int = 1) -> ScoredRun:
     """The run with its scores, scored anew where that was not done or where the stored ones are of
-    other masks, data or sequences, or by another protocol or evaluator. Of an incomplete run the
-    sequences that are done are scored.
+    other masks, data or sequences, or by another protocol, evaluator or state of a measure's code.
+    Measures that the stored ones have are taken again, if they are known here. Of an incomplete run
+    the sequences that are done are scored.
 
     Args:
         open_data: called if the run must be scored; opens the dataset that the run is over.
@@ -156,11 +159,14 @@ def score_run(run: Run, open_data: Callable[[], Dataset], jobs: int = 1) -> Scor
     """
     from vosbench.evaluation.summary import Summary
 
-    key, stored = key_of(run), Summary.read(run.scores)
+    stored = Summary.read(run.scores)
     known = stored and stored.key
+    measured = [name for name, _ in known.metrics] if known else []
+    metrics = [KNOWN_METRICS[name] for name in measured if name in KNOWN_METRICS]
+    key = key_of(run, metrics)
     stale = known.difference(key) if known else "it has no scores that say what they are of"
     if stale:
-        return ScoredRun.of(run, _scored_anew(run, key, stale, open_data, jobs))
+        return ScoredRun.of(run, _scored_anew(run, key, metrics, stale, open_data, jobs))
 
     @functools.cache
     def read() -> Evaluation:
@@ -168,7 +174,8 @@ def score_run(run: Run, open_data: Callable[[], Dataset], jobs: int = 1) -> Scor
 
         with contextlib.suppress(EvaluationError):
             return Evaluation.read(run.scores)
-        anew = _scored_anew(run, key, "its stored scores are broken", open_data, jobs)
+        broken = "its stored scores are broken"
+        anew = _scored_anew(run, key, metrics, broken, open_data, jobs)
         assert anew is not None
         return anew
 
@@ -176,7 +183,12 @@ def score_run(run: Run, open_data: Callable[[], Dataset], jobs: int = 1) -> Scor
 
 
 def _scored_anew(
-    run: Run, key: ScoreKey, why: str, open_data: Callable[[], Dataset], jobs: int
+    run: Run,
+    key: ScoreKey,
+    metrics: Sequence[AnySpec],
+    why: str,
+    open_data: Callable[[], Dataset],
+    jobs: int,
 ) -> Evaluation | None:
     """The run's scores, which are stored, too; None where there is nothing to score."""
     from vosbench.datasets.registry import select
@@ -193,23 +205,45 @@ def _scored_anew(
         ) from None
     if not dataset.annotated or not key.sequences:
         return None
-    _require_same_data(run, dataset)
+    require_same_data(run, dataset)
     part = select(dataset, key.sequences, None)
     missing = [name for name in run.record.sequences if name not in key.sequences]
-    evaluation = evaluate(part, run.masks, run.record.protocol, jobs)
+    evaluation = evaluate(part, run.masks, run.record.protocol, jobs, metrics)
     evaluation = replace(evaluation, key=key, missing=missing + evaluation.missing)
     evaluation.write(run.scores)
     return evaluation
 
 
-def _require_same_data(run: Run, dataset: Dataset) -> None:
-    """Raises EvaluationError if the run was made on other data than `dataset` holds."""
+def open_data_of(run: Run, open_data: Callable[[str], Dataset]) -> Dataset:
+    """The dataset that a run is over: of the places where it may be, the first that holds what the
+    run was made on.
+
+    Raises:
+        DatasetError: it is at none of them.
+    """
+    *others, last = run.sources
+    for place in others:
+        with contextlib.suppress(DatasetError):
+            if holds_data_of(run, dataset := open_data(place)):
+                return dataset
+    return open_data(last)
+
+
+def holds_data_of(run: Run, dataset: Dataset) -> bool:
+    """Whether `dataset` is, in what the run is over, what the run was made on."""
     from vosbench.datasets.registry import select
 
-    if select(dataset, tuple(run.record.sequences)).fingerprint() != run.record.fingerprint:
+    part = select(dataset, tuple(run.record.sequences))
+    return part.fingerprint() == run.record.fingerprint
+
+
+def require_same_data(run: Run, dataset: Dataset) -> None:
+    """Raises EvaluationError if the run was made on other data than `dataset` holds."""
+    if not holds_data_of(run, dataset):
         raise EvaluationError(
-            f"run {run.name} was made on other data than {dataset.root} holds now",
-            "Run it again with --fresh, or point --data-root to the data that it was made on.",
+            f"run {run.folder} was made on other data than {dataset.root} holds now",
+            "Run it again with --fresh, or name the data that it was made on: --dataset FOLDER, "
+            "--data-root.",
         )
 
 
@@ -254,5 +288,5 @@ def score_common(runs: Sequence[Run], open_data: Callable[[], Dataset]) -> list[
     data = open_data()
     part = select(data, tuple(s.name for s in data.sequences if s.name in common))
     for run in runs:
-        _require_same_data(run, data)
+        require_same_data(run, data)
     return [score_part(run, part) for run in runs]

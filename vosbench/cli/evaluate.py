@@ -147,13 +147,13 @@ def evaluate(
         raise UsageError("--masks and --tracker need --dataset", "`vosbench datasets` lists all.")
     plugins = load_plugins()
     measures = find_metrics(plugins, metrics)
-    opened: dict[str, Dataset] = {}
+    opened: dict[tuple[str, ...], Dataset] = {}
 
     def open_for(run: Run) -> Dataset:
-        name = run.record.source or run.record.dataset
-        if name not in opened:
-            opened[name] = open_data_of(run, data_root, dataset)
-        return opened[name]
+        places = (run.record.fingerprint, *run.sources)
+        if places not in opened:
+            opened[places] = open_data_of(run, data_root, dataset)
+        return opened[places]
 
     if masks is not None:
         whole = open_readable(dataset or "", plugins, data_roots(data_root))
@@ -201,15 +201,11 @@ def _target(
 ) -> _Target:
     """The sequences of a run that are done, of those that it was asked for. Scores of a part of
     these, or under another protocol, are not the run's own and stay out of its folder."""
-    from vosbench.analysis.scored import key_of
+    from vosbench.analysis.scored import key_of, require_same_data
     from vosbench.datasets.registry import select
 
     asked = select(dataset, tuple(run.record.sequences), None)
-    if asked.fingerprint() != run.record.fingerprint:
-        raise EvaluationError(
-            f"run {run.folder} was made on other data than {dataset.root} holds now",
-            "Run it again with --fresh, or point --data-root to the data that it was made on.",
-        )
+    require_same_data(run, dataset)
     left = {video.name for video in select(dataset, (), None, skip).sequences}
     named = select(asked, tuple(sequences), None).sequences
     wanted = [video.name for video in named if video.name in left]
@@ -227,7 +223,7 @@ def _target(
                 err=True,
             )
         return _Target(run.name, run.masks, output, part, missing)
-    key = key_of(run, dict.fromkeys((metric.name for metric in metrics), ""))
+    key = key_of(run, metrics)
     return _Target(run.name, run.masks, output or run.scores, part, missing, key)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +15,8 @@ if TYPE_CHECKING:
     from vosbench.analysis.scored import ScoredRun
     from vosbench.datasets.base import Dataset
     from vosbench.store import Run
+
+_log = logging.getLogger(__name__)
 
 
 def stored_name(dataset: str) -> str:
@@ -38,15 +42,18 @@ def stored_datasets(results: Path) -> list[str]:
 def open_data_of(run: Run, data_root: tuple[Path, ...], dataset: str | None = None) -> Dataset:
     """The dataset that a run is over: `dataset` if that can be opened, else where the run says that
     it was. Raises DatasetError if it is not there."""
+    from vosbench.analysis import scored
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_readable
 
     plugins = load_plugins()
-    name = dataset or run.record.dataset
-    remembered = run.record.source
-    if remembered and not (dataset and Path(dataset).is_dir()):
-        name = remembered
-    return open_readable(name, plugins, data_roots(data_root))
+
+    def open_(name: str) -> Dataset:
+        return open_readable(name, plugins, data_roots(data_root))
+
+    if dataset and (Path(dataset).is_dir() or not run.record.source):
+        return open_(dataset)
+    return scored.open_data_of(run, open_)
 
 
 def score_runs_over(
@@ -124,6 +131,7 @@ def locate(
         RunError: there is no such run, or several.
         DatasetError: the dataset is not here.
     """
+    from vosbench.analysis.scored import holds_data_of
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset
     from vosbench.errors import DatasetError, UsageError
@@ -147,6 +155,9 @@ def locate(
     chosen = Run.open(run) if run else _one_run(results, dataset or "", tracker or "")
     opened = open_data_of(chosen, data_root, dataset)
     names = tuple(chosen.done())
+    with contextlib.suppress(DatasetError):
+        if not holds_data_of(chosen, opened):
+            _log.warning("warning: %s was made on other data than %s", chosen.folder, opened.root)
     title = f"{chosen.name} on {opened.name}"
     return Source(opened, names, chosen.masks, chosen.folder, title, chosen)
 

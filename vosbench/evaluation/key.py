@@ -13,9 +13,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vosbench.durable import written_whole
+from vosbench.metrics import MetricSpec, SequenceMetricSpec
+from vosbench.plugins import PROTOCOLS_OF_PLUGINS
+from vosbench.provenance import plugin_code
 
 #: Source that decides what a score is: what reads masks, what measures them, what averages.
-_EVALUATOR = ("metrics", "evaluation", "datasets/png.py", "datasets/reading.py")
+_EVALUATOR = (
+    "metrics",
+    "evaluation",
+    *(
+        f"datasets/{name}.py"
+        for name in ("masks", "matching", "png", "predictions", "reading", "rle")
+    ),
+)
 _SETTLED = 2.0  # seconds: what is younger may change again without a change of its time
 
 
@@ -29,7 +39,8 @@ class ScoreKey:
         fingerprint: of the data that the run was made on, see `Dataset.fingerprint`.
         evaluator: digest of the program that scores, see `evaluator_digest`.
         masks: digest of the masks, see `masks_digest`.
-        metrics: measures besides the protocol's own -> digest of the code that they come from.
+        metrics: measures besides the protocol's own, and a plugin's protocol -> SHA-256 of the code
+            that they come from, see `code_of`; "" for those of the harness.
     """
 
     sequences: tuple[str, ...]
@@ -40,8 +51,8 @@ class ScoreKey:
     metrics: tuple[tuple[str, str], ...] = ()
 
     def difference(self, other: ScoreKey) -> str:
-        """What is different in `other`, in words; "" where nothing is. Further measures do not
-        count: scores that have them hold without."""
+        """What is different in `other`, in words; "" where nothing is. Measures that `other` does
+        not have do not count: scores that have them hold without."""
         words = {
             "masks": "its masks have changed since it was scored",
             "sequences": "other sequences were scored",
@@ -49,9 +60,24 @@ class ScoreKey:
             "fingerprint": "it was scored on other data",
             "evaluator": "it was scored by another state of the evaluator",
         }
+        now = dict(other.metrics)
+        edited = [name for name, code in self.metrics if now.get(name, code) != code]
+        if edited:
+            return f"the code of {edited[0]} has changed since it was scored"
         return next(
             (text for k, text in words.items() if getattr(self, k) != getattr(other, k)), ""
         )
+
+
+def code_of(
+    metrics: Iterable[MetricSpec | SequenceMetricSpec], protocol: str
+) -> tuple[tuple[str, str], ...]:
+    """What `ScoreKey.metrics` says of these measures, and of the protocol if a loaded plugin has
+    brought it."""
+    made_by = {m.name: m.function if isinstance(m, MetricSpec) else m.metric for m in metrics}
+    if protocol in PROTOCOLS_OF_PLUGINS:
+        made_by[f"protocol {protocol}"] = PROTOCOLS_OF_PLUGINS[protocol].protocol
+    return tuple(sorted((name, plugin_code(callable_)) for name, callable_ in made_by.items()))
 
 
 def masks_digest(masks: Path, sequences: Iterable[str], kept: Path | None = None) -> str:

@@ -20,7 +20,7 @@ from vosbench.provenance import harness_commit, installed_versions
 from vosbench.running.executors import Job
 from vosbench.running.load import Load
 from vosbench.specs import OptionValue, TrackerSpec
-from vosbench.store import Run, RunRecord, SequenceRecord, run_name
+from vosbench.store import Run, RunRecord, SequenceRecord, path_beside, run_name
 
 _log = logging.getLogger(__name__)
 
@@ -97,6 +97,7 @@ class RunState:
             code=spec.code,
             whole=dataset.size,
             source=dataset.source,
+            beside=path_beside(dataset.source, results, dataset.name),
             python=python,
         )
         folder = results / dataset.name / run_name(spec.name, changed, seed)
@@ -114,6 +115,7 @@ class RunState:
                 self._check(dataset, old.record)
                 names |= set(old.record.sequences)
                 old.record.python = record.python
+                old.record.source, old.record.beside = record.source, record.beside
                 old.record.code = old.record.code or record.code
                 run.record = record = old.record
         record.sequences = [s.name for s in dataset.sequences if s.name in names]

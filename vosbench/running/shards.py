@@ -11,7 +11,7 @@ from pathlib import Path
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.errors import RunError, UsageError
 from vosbench.running.recorder import kind_of
-from vosbench.store import Run, RunRecord, SequenceRecord, check_name, run_name
+from vosbench.store import Run, RunRecord, SequenceRecord, check_name, path_beside, run_name
 
 #: What all parts of a run have in common.
 _IDENTITY = ("tracker", "dataset", "options", "seed", "protocol", "plugin")
@@ -69,6 +69,7 @@ def merge(parts: Sequence[Run], dataset: Dataset, results: Path, *, partial: boo
             )
     record = _record([part.record for part in parts], first, dataset, set(done))
     record.status = "partial" if missing else "complete"
+    record.beside = path_beside(record.source, results, dataset.name)
     name = run_name(first.tracker, first.changed, first.seed)
     for each, what in ((dataset.name, "dataset"), (name, "run")):
         check_name(each, what)

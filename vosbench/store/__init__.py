@@ -10,7 +10,7 @@ scratch/                         while it runs
 
 from __future__ import annotations
 
-from vosbench.store.names import check_name, run_name
+from vosbench.store.names import check_name, path_beside, run_name
 from vosbench.store.records import RunRecord, SequenceRecord
 from vosbench.store.run import Run, broken_runs, find_runs
 from vosbench.store.timing import Timing
@@ -23,5 +23,6 @@ __all__ = [
     "broken_runs",
     "check_name",
     "find_runs",
+    "path_beside",
     "run_name",
 ]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from hashlib import sha256
+from pathlib import Path
 
 from vosbench.errors import RunError
 from vosbench.specs import OptionValue
@@ -42,3 +44,12 @@ def _file_name(value: OptionValue) -> str:
         return text
     short = re.sub(r"[^\w.,-]+", "_", text, flags=re.ASCII)[-40:]
     return f"{short}~{sha256(text.encode()).hexdigest()[:8]}"
+
+
+def path_beside(source: str, results: Path, dataset: str) -> str:
+    """The path from a run's folder to its dataset's, `source`, if that lies in the folder that
+    holds `results`, or below; else ""."""
+    run = results.resolve() / dataset / "run"
+    if not source or not Path(source).is_relative_to(run.parents[2]):
+        return ""
+    return Path(os.path.relpath(source, run)).as_posix()

@@ -124,6 +124,8 @@ class RunRecord:
         imported: where masks that another program made were taken from; "" for runs of ours. Their
             speed is stated, not measured.
         source: folder of a dataset that was given by its path, "" if by its name.
+        beside: the same from the run's folder on, where one folder holds results and dataset: a
+            copy of that folder finds its own dataset.
         versions: of Python, vosbench and `plugin`, the plugin that registers the tracker.
         packages: distribution -> version, of everything that the tracker's process imported.
         files: file that the result depends on -> SHA-256: weights by the end of their path, longer
@@ -156,6 +158,7 @@ class RunRecord:
     sequences: list[str]
     whole: int = 0
     source: str = ""
+    beside: str = ""
     imported: str = ""
     plugin: str = ""
     versions: dict[str, str] = field(default_factory=dict)

@@ -83,6 +83,15 @@ class Run:
         return f"<table>{rows}</table>"
 
     @property
+    def sources(self) -> list[str]:
+        """Where its dataset may be, most likely first: beside the run, where it was given, and by
+        its name, where it was given so."""
+        beside = self.record.beside and str((self.folder.resolve() / self.record.beside).resolve())
+        places = [place for place in (beside, self.record.source) if place]
+        there = [place for place in dict.fromkeys(places) if Path(place).is_dir()]
+        return there or places[-1:] or [self.record.dataset]
+
+    @property
     def complete(self) -> bool:
         """Whether every sequence that was asked for is done."""
         return self.record.status == "complete"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -67,6 +68,31 @@ def lists(**texts: str) -> Callable[[], None]:
     return write
 
 
+def in_other_colours() -> None:
+    brought()
+    image = Image.fromarray(np.pad(np.zeros((38, 54), np.uint8), 5, constant_values=1))
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    image.save("masks/discs/00002.png")
+
+
+def mask_to_be_turned() -> None:
+    brought()
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(np.zeros((48, 64), np.uint8)).save("masks/discs/00002.png", exif=exif)
+
+
+def two_codes() -> None:
+    code = {"size": [48, 64], "counts": [48 * 64]}
+    entry = {"video_id": "more", "object_id": 1, "segmentations": [code] * 4}
+    Path("theirs.json").write_text(json.dumps([entry, entry]))
+
+
+def linked_nowhere() -> None:
+    (FRAMES / "00002.jpg").unlink()
+    (FRAMES / "00002.jpg").symlink_to("gone")
+
+
 def first_masks_only() -> None:
     shutil.copytree("data", "mine")
     for path in Path("mine/Annotations").rglob("*.png"):
@@ -88,6 +114,73 @@ def overlapping() -> None:
 
 
 FAULTS = (
+    Fault(
+        "a palette in which 0 is not the background",
+        "evaluate --masks masks --dataset data",
+        6,
+        "masks/discs/00002.png has a palette in which 1 is black and 0 is not: its indices are no "
+        "object ids",
+        prepare=in_other_colours,
+    ),
+    Fault(
+        "a mask that is shown turned",
+        "evaluate --masks masks --dataset data",
+        6,
+        "masks/discs/00002.png carries an EXIF orientation (6), and nothing says whether it fits "
+        "its frame before or after being turned",
+        prepare=mask_to_be_turned,
+    ),
+    Fault(
+        "two codes for one object in one frame",
+        "evaluate --masks theirs.json --dataset data --sequence more",
+        6,
+        "two masks of object 1 in frame 0; object_id tells",
+        prepare=two_codes,
+    ),
+    Fault(
+        "a frame that is a link to what is gone",
+        "datasets verify data",
+        3,
+        "discs: data/JPEGImages/480p/discs/00002.jpg is a link that leads nowhere",
+        prepare=linked_nowhere,
+    ),
+    Fault(
+        "a video beside a folder of its name",
+        "datasets verify data",
+        3,
+        "discs: data/JPEGImages/480p holds discs more than once: discs, discs.mp4",
+        prepare=lambda: Path("data/JPEGImages/480p/discs.mp4").write_bytes(b""),
+    ),
+    Fault(
+        "a list that names what is not there",
+        "datasets verify data",
+        3,
+        "discs,: there is no data/JPEGImages/480p/discs,, but discs",
+        prepare=lists(val="discs,\nmore\n"),
+    ),
+    Fault(
+        "masks of frames that are not there",
+        "evaluate --masks masks --dataset data",
+        0,
+        "more: 1 mask of no frame (00004.png), in masks/more",
+        prepare=lambda: (brought(), shutil.copy("masks/more/00003.png", "masks/more/00004.png")),
+    ),
+    Fault(
+        "an archive instead of a folder",
+        "run --tracker copy-first --dataset data.zip",
+        3,
+        "error: data.zip is a file, not a folder",
+        "Unpack an archive first, and give its folder.",
+        lambda: Path("data.zip").write_bytes(b"PK"),
+    ),
+    Fault(
+        "capitals in the names of folders",
+        "datasets verify data",
+        3,
+        "error: data is not in DAVIS layout: it has no JPEGImages/SEQUENCE/",
+        "Rename data/jpegimages: capitals count.",
+        lambda: Path("data/JPEGImages").rename("data/jpegimages"),
+    ),
     Fault(
         "one sequence that is broken",
         "run --tracker copy-first --dataset data --fresh",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from .fault import GREY, MASK, RUN, Fault, picture
@@ -12,6 +13,21 @@ def made_by_other_code() -> None:
     path = RUN / "run.json"
     record = json.loads(path.read_text())
     path.write_text(json.dumps(record | {"code": "1a2b" + record["code"][4:]}))
+
+
+def made_with(**facts: dict[str, str]) -> Callable[[], None]:
+    def prepare() -> None:
+        path = RUN / "run.json"
+        record = json.loads(path.read_text())
+        path.write_text(json.dumps(record | {key: record[key] | facts[key] for key in facts}))
+
+    return prepare
+
+
+def weights_of_today() -> None:
+    Path("weights.bin").write_text("two")
+    files, places = {"weights.bin": "7692c3ad3540" + 52 * "0"}, {"weights.bin": "weights.bin"}
+    made_with(files=files, places=places)()
 
 
 FAULTS = (
@@ -63,11 +79,28 @@ FAULTS = (
         made_by_other_code,
     ),
     Fault(
+        "a package that was updated since the run",
+        "run --tracker copy-first --dataset data",
+        5,
+        "results/data/copy-first holds another run: the package numpy was 0.1, it is ",
+        "--fresh discards it; --results keeps this one elsewhere.",
+        made_with(packages={"numpy": "0.1"}),
+    ),
+    Fault(
+        "weights, or a module beside the plugin, that changed since the run",
+        "run --tracker copy-first --dataset data",
+        5,
+        "holds another run: weights.bin was 7692c3ad3540, it is 3fc4ccfe7458 now: weights.bin",
+        "--fresh discards it; --results keeps this one elsewhere.",
+        weights_of_today,
+    ),
+    Fault(
         "other data, when scoring",
         "evaluate results/data/copy-first --dataset data",
         6,
         "error: run results/data/copy-first was made on other data than data holds now",
-        "Run it again with --fresh, or point --data-root to the data that it was made on.",
+        "Run it again with --fresh, or name the data that it was made on: --dataset FOLDER, "
+        "--data-root.",
         picture(MASK, GREY + 1),
     ),
 )
