@@ -3,6 +3,7 @@
     pip install 'vosbench[peer]'
     python benchmarks/evaluator.py                 # masks drawn from formulas
     python benchmarks/evaluator.py --davis ROOT    # and sequences of DAVIS-2016 under ROOT/DAVIS
+    python benchmarks/evaluator.py --stored        # what it costs to show scores that are stored
 
 Times are CPU seconds of one process, so that they hold on a machine that does other work too;
 each figure is the median over rounds in which both programs score every sequence once.
@@ -13,9 +14,14 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import json
 import multiprocessing
+import os
 import platform
+import shutil
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable
@@ -24,11 +30,13 @@ from pathlib import Path
 
 import numpy as np
 from PIL import Image
+from scale import make_dataset
 
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench.datasets.png import read_png_labels
 from vosbench.datasets.reading import davis_palette
 from vosbench.evaluation import evaluate
+from vosbench.evaluation.key import masks_digest
 from vosbench.evaluation.score import score_sequence
 from vosbench.metrics.protocols import find_protocol
 
@@ -175,12 +183,56 @@ def scaling(data: Dataset, copies: int) -> tuple[float, float]:
     return seconds[0], seconds[1]
 
 
+def stored(runs: int, sequences: int, frames: int) -> tuple[float, float]:
+    """CPU seconds of `vosbench compare` over so many complete, scored runs: its median of three,
+    and what the digests of all masks take of it."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        data = make_dataset(root, sequences, frames, 2, (HEIGHT, WIDTH))
+        where = ("--dataset", str(data), "--results", str(root / "results"))
+        command("run", "--tracker", "copy-first", *where)
+        first = root / "results/data/copy-first"
+        record = json.loads((first / "run.json").read_text())
+        for seed in range(1, runs):
+            copy = first.with_name(f"copy-first+seed={seed}")
+            shutil.copytree(first, copy)
+            (copy / "run.json").write_text(json.dumps(record | {"seed": seed}))
+        names = [f"s{number:05d}" for number in range(sequences)]
+        before = time.process_time()
+        for run in first.parent.iterdir():
+            masks_digest(run / "masks", names)
+        digests = time.process_time() - before
+        return statistics.median(command("compare", *where) for _ in range(3)), digests
+
+
+def command(*arguments: str) -> float:
+    """CPU seconds of a vosbench command and the processes that it starts."""
+    before = sum(os.times()[2:4])
+    subprocess.run(
+        [sys.executable, "-m", "vosbench", *arguments], check=True, stdout=subprocess.DEVNULL
+    )
+    return sum(os.times()[2:4]) - before
+
+
+def digests(data: Dataset) -> float:
+    """CPU time of the digest of predicted masks, as a share of their evaluation's."""
+    names = [sequence.name for sequence in data.sequences]
+    took = cpu(lambda data: masks_digest(data.root / "pred", names), data)
+    return took / cpu(ours, data)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--davis", type=Path, help="data root that holds DAVIS/")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--frames", type=int, default=30, help="per drawn sequence")
+    parser.add_argument("--stored", action="store_true", help="nothing but stored scores")
     options = parser.parse_args()
+    if options.stored:
+        seconds, of_digests = stored(8, 30, 70)
+        print(f"compare, 8 runs of 30 sequences of 70 frames: {seconds:.2f} CPU seconds, "
+              f"{of_digests:.2f} of them for the digests of 16,800 masks")  # fmt: skip
+        return
     print(f"{platform.machine()}, {multiprocessing.cpu_count()} CPUs, Python "
           f"{platform.python_version()}, numpy {np.__version__}\n")  # fmt: skip
     print("| masks (854x480) | frame-objects | vosbench ms | vos-benchmark ms | ratio |")
@@ -197,6 +249,8 @@ def main() -> None:
         for title, data in sets.items():
             count, mine, other, ratio = compare(data, options.rounds)
             print(f"| {title} | {count} | {mine:.2f} | {other:.2f} | {ratio:.1f} |", flush=True)
+        shares = ", ".join(f"{100 * digests(data):.1f} %" for data in sets.values())
+        print(f"\ndigest of the masks, as a share of their evaluation: {shares}")
         largest = list(sets.values())[-1]
         print(f"\nbudget: {BUDGET_MS:.2f} ms (a twentieth of davis2017-evaluation)")
         print(f"peak memory of an evaluating process: {peak_memory(largest):.0f} MB")
