@@ -21,6 +21,7 @@ from typing import Any
 
 #: A plugin's package that imports another one (`vosbench_learning`) depends on its source too.
 _IMPORTS = re.compile(rb"^\s*(?:from|import)\s+(vosbench_\w+)", re.MULTILINE)
+_SOURCES = frozenset({".py", ".json", ".yaml", ".yml", ".toml", ".ini", ".cfg"})
 #: What the harness imports into a tracker's process, and no tracker computes with.
 _HARNESS = frozenset({"vosbench", "click", "platformdirs", "pluggy"})
 _INSTALLED = ("site-packages", "dist-packages")
@@ -29,9 +30,10 @@ _INSTALLED = ("site-packages", "dist-packages")
 def source_digest(module: str, factory: str | Callable[..., Any]) -> str:
     """SHA-256 of the source of a tracker.
 
-    That is every `.py` file of the packages that hold the plugin and the factory, and of the
-    packages called `vosbench_...` that these import. Names count from the package on, so that it
-    is the same wherever the package lies. Nothing is imported. The harness itself does not count.
+    That is every `.py` file, and every file of settings (JSON, YAML, TOML, INI), of the packages
+    that hold the plugin and the factory, and of the packages called `vosbench_...` that these
+    import. Names count from the package on, so that it is the same wherever the package lies.
+    Nothing is imported. The harness itself does not count.
 
     Args:
         module: the plugin's.
@@ -152,7 +154,7 @@ def _sources(package: str) -> Iterator[tuple[str, Path]]:
     if spec is None:
         return
     for folder in spec.submodule_search_locations or ():
-        for path in Path(folder).rglob("*.py"):
+        for path in (p for p in Path(folder).rglob("*.*") if p.suffix in _SOURCES):
             yield f"{package}/{path.relative_to(folder).as_posix()}", path
     if not spec.submodule_search_locations and spec.has_location and spec.origin:
         yield Path(spec.origin).name, Path(spec.origin)

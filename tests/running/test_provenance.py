@@ -50,6 +50,7 @@ def package(tmp_path, monkeypatch):
     (folder / "empties").mkdir(parents=True)
     (folder / "empties/__init__.py").write_text(HOOK.format(factory="'empties.net:Empty'"))
     (folder / "empties/net.py").write_text(TRACKER)
+    (folder / "empties/settings.yaml").write_text("width: 3\n")
     facts = folder / "empties-0.1.0.dist-info"
     facts.mkdir()
     (facts / "METADATA").write_text("Metadata-Version: 2.1\nName: empties\nVersion: 0.1.0\n")
@@ -97,7 +98,7 @@ def test_a_complete_run_of_a_plugin_file_that_was_edited_is_refused(empty, file)
     assert again.record.code != made.record.code
 
 
-@pytest.mark.parametrize("name", ["net.py", "__init__.py"])
+@pytest.mark.parametrize("name", ["net.py", "__init__.py", "settings.yaml"])
 def test_a_package_keeps_its_version_when_it_is_edited(empty, package, name):
     made = empty()
     log = (made.folder / "log.txt").stat()

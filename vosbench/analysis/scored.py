@@ -200,8 +200,7 @@ def _scored_anew(
         state = why if (run.scores / "scores.json").is_file() else "it has no scores"
         raise EvaluationError(
             f"run {run.name}: {state}, and the dataset cannot be opened: {error.message}",
-            f"Where the dataset is: `vosbench evaluate --tracker {run.record.tracker} "
-            f"--dataset {run.record.dataset}`.",
+            f"Say where it is: `vosbench evaluate {run.folder} --dataset FOLDER`.",
         ) from None
     if not dataset.annotated or not key.sequences:
         return None

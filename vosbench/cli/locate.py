@@ -78,12 +78,23 @@ def score_runs_over(
     """
     import functools
 
-    from vosbench.analysis.scored import score_common, score_run, select_runs
+    from vosbench.analysis.scored import (
+        require_same_data,
+        score_common,
+        score_run,
+        select_runs,
+    )
 
     runs = select_runs(results, stored_name(dataset), trackers, exclude)
     # Runs of one name over folders in several places: each is held against where it was made.
     latest = max(runs, key=lambda run: run.record.started)
-    open_data = functools.cache(lambda: open_data_of(latest, data_root, dataset))
+
+    @functools.cache
+    def open_data() -> Dataset:
+        data = open_data_of(latest, data_root, dataset)
+        require_same_data(latest, data)
+        return data
+
     if common:
         return score_common(runs, open_data), open_data
     return [score_run(run, open_data) for run in runs], open_data

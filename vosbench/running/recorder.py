@@ -116,6 +116,7 @@ class RunState:
                 names |= set(old.record.sequences)
                 old.record.python = record.python
                 old.record.source, old.record.beside = record.source, record.beside
+                old.record.whole = record.whole
                 old.record.code = old.record.code or record.code
                 run.record = record = old.record
         record.sequences = [s.name for s in dataset.sequences if s.name in names]

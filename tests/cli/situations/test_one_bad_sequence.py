@@ -148,3 +148,27 @@ def test_a_killed_scoring_process_is_one_line(
     assert "error: one of 2 scoring processes was killed" in result.output
     assert "fewer --jobs" in result.output
     assert not multiprocessing.active_children()
+
+
+def test_a_dataset_that_grew_is_counted_anew(good: Path, vosbench) -> None:
+    run = ("run", "--tracker", "copy-first", "--dataset", "data")
+    assert vosbench(*run).exit_code == 0
+    before = len(list((good / "JPEGImages/480p").iterdir()))
+    write_sequence(good, "late", [squares(1)] * FRAMES)
+    assert f"data, {before} of" not in vosbench("compare", "--dataset", "data").stdout
+    result = vosbench(*run)
+    assert result.exit_code == 0
+    assert " sequences" not in result.stdout
+    document = json.loads(Path("results/data/copy-first/run.json").read_text())
+    assert document["whole"] == len(document["sequences"]) == before + 1
+
+
+def test_tables_that_look_at_data_refuse_other_data(good: Path, vosbench) -> None:
+    assert vosbench("run", "--tracker", "copy-first", "--dataset", "data").exit_code == 0
+    first = sorted((good / "Annotations/480p").iterdir())[0]
+    write_masks(first, {4: squares(1, shift=30)})
+    assert vosbench("compare", "--dataset", "data").exit_code == 0  # of the data as it was
+    for more in (("compare", "--by", "size"), ("report", "--output", "page.html")):
+        result = vosbench(*more, "--dataset", "data")
+        assert result.exit_code == 6, result.output
+        assert "was made on other data than" in result.output
