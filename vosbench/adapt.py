@@ -1,4 +1,4 @@
-"""What adapters of other people's trackers repeat, once.
+"""What every adapter of another project's tracker needs, written once.
 
     class Mine:
         def init(self, frame, targets, ctx):
@@ -11,7 +11,7 @@
             probabilities = fitted.native(self.net(fitted.tensor))       # (K + 1, H, W)
             return Prediction.from_softmax(self.slots.ids, probabilities)
 
-torch is imported inside of the functions that need it only.
+Only the functions that need torch import it.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Slots:
         self._slots: dict[int, int] = {}
 
     def add(self, ids: Iterable[int]) -> list[int]:
-        """Give slots to those of `ids` that have none; returns these, in order of their slots."""
+        """Give a slot to each of `ids` that has none; returns these, in order of their slots."""
         new = [i for i in ids if i not in self._slots]
         self._slots |= {i: len(self._slots) + n for n, i in enumerate(new)}
         return new
@@ -180,10 +180,10 @@ def checkpoint(ctx: Context, source: str) -> dict[str, Any] | None:
     """The tensors of the file that the option `weights` names, None where it says "random".
 
     Nothing but tensors is unpickled; the file is recorded as one that the result depends on. What
-    wraps the tensors ("state_dict", "model") or their names ("module.") is taken away.
+    wraps the tensors ("state_dict", "model") or their names ("module.") is stripped.
 
     Args:
-        source: where the weights can be had, for the message.
+        source: where to get the weights, for the message.
 
     Raises:
         UsageError: no file is named, or it is no checkpoint.

@@ -7,7 +7,7 @@
     vosbench.compare("demo")
 
 Each function is importable as `vosbench.NAME` and loads what is heavy when it is called. Plugins
-are those that are installed, unless others are handed over.
+are those that are installed, unless others are given.
 """
 
 from __future__ import annotations
@@ -65,11 +65,11 @@ def run(
     """Run a tracker over a dataset, or resume such a run; what is done is kept.
 
     Args:
-        tracker: name. One that is not installed comes in by
+        tracker: name. One that is not installed is passed as
             `plugins=vosbench.Plugins([Path("still.py")])`.
         dataset: name, folder in DAVIS layout, or opened.
         sequences: the part to run; all if empty.
-        limit: run only the first so many sequences.
+        limit: run only this many sequences, from the first.
         results: folder that holds the runs.
         options: options of the tracker, e.g. `{"iterations": 5}`.
         plugins: default: those installed.
@@ -82,7 +82,7 @@ def run(
         errors of those that failed.
 
     Raises:
-        VosbenchError: what fits nothing here names the option or file, and the way out.
+        VosbenchError: its message names the option or file at fault, and the way out.
     """
     from vosbench.datasets.registry import select
     from vosbench.running import runner
@@ -119,7 +119,7 @@ def evaluate(
         masks: a run, its folder, or a folder that holds `<sequence>/<frame>.png`.
         dataset: needed for a folder of masks; a run knows its own.
         protocol: name; default: the dataset's own.
-        metrics: names of measures of plugins, besides J and F.
+        metrics: names of further measures, besides J and F.
         jobs: processes at once.
         plugins: default: those installed.
         progress: show a progress bar, in a terminal or a notebook.

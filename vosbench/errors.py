@@ -1,7 +1,7 @@
 """Errors that a user can act on, and the exit code each one ends the program with.
 
 Anything raised as a `VosbenchError` reaches the terminal as its message and hint, without a
-traceback. Any other exception is a bug of ours and keeps its traceback (exit code 1).
+traceback. Any other exception is a bug in vosbench and keeps its traceback (exit code 1).
 """
 
 from __future__ import annotations

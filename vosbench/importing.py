@@ -1,4 +1,4 @@
-"""Masks that any program made as a run: named, scored and compared like those of our own.
+"""Masks made by any program, as a run: named, scored and compared like any other.
 
 source = Source(masks=Path("their/masks"))
 run = import_masks(dataset, source, "theirs", results=Path("results"), fps=12.5)
@@ -88,7 +88,7 @@ def import_masks(
         advance: called after each sequence.
 
     Raises:
-        UsageError: `name` is no name of a folder, or `fps` no speed.
+        UsageError: `name` cannot name a folder, or `fps` is not positive.
         RunError: there is a run of that name.
         EvaluationError: with everything that is wrong with the masks; nothing is written.
     """
@@ -197,7 +197,7 @@ def _overlapping(predictions: Predictions, video: VideoSequence) -> bool:
 
 
 def _needed(video: VideoSequence, dataset: Dataset, rules: Protocol) -> set[int]:
-    """Frames that are scored, or, without annotations, belong into a submission."""
+    """Frames that are scored, or, without annotations, belong in a submission."""
     if not dataset.annotated:
         return set(video.output or range(len(video)))
     plan = rules.plan(video)

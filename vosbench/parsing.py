@@ -1,4 +1,4 @@
-"""JSON from disk into records: every value has the type that its field declares, or is refused."""
+"""JSON from disk into records: a value of another type than its field declares is refused."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ class PluginInfo:
     Attributes:
         name: entry point name or file stem.
         source: where it comes from: distribution name, or file path.
-        module: that it is imported as.
+        module: name that it is imported as.
         version: of the distribution; for a file the start of its SHA-256.
         provides: kind ("trackers", "datasets", ...) -> names that it registered.
         problem: traceback text if it is broken, "disabled" if the user switched it off, else "".

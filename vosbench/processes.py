@@ -1,9 +1,9 @@
-"""Processes that end with the one that started them, however that ends, with all they started.
+"""Processes that end with the one that started them, however it ends, along with all they started.
 
-A tracker may start processes, in sessions of their own too. Three nets catch them: the process
-group; every descendant (on Linux a worker adopts its orphaned ones); and the worker's mark in the
-environment, which children inherit. A keeper, a small process beside the command, casts them where
-the command itself was killed.
+A tracker may start processes, in sessions of their own too. They are found in three ways: by
+the process group; by descent (on Linux a worker adopts its orphans); and by the worker's mark in
+the environment, which children inherit. A keeper, a small process beside the command, does the same
+if the command itself was killed.
 
 Needs the standard library only, and runs as a program: it is the keeper.
 """
@@ -50,8 +50,8 @@ def interrupted_code(error: KeyboardInterrupt) -> int:
 
 @contextlib.contextmanager
 def signals_raised() -> Iterator[None]:
-    """Inside, SIGTERM and SIGHUP raise `Terminated`, once: what cleans up is not disturbed. What
-    the caller ignores (nohup) or handles stays as it is."""
+    """Inside, SIGTERM and SIGHUP raise `Terminated`, once, so that cleaning up is not disturbed.
+    What the caller ignores (nohup) or handles stays as it is."""
     numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
     taken: list[signal.Signals] = []
 
@@ -106,7 +106,7 @@ def end_tree(pid: int, mark: str) -> None:
 
 
 class Keeper:
-    """A process beside this one that ends what it is entrusted with when this one is gone.
+    """A process beside this one that ends the process groups entrusted to it when this one is gone.
 
     One serves a whole command: `Keeper.of_this_process()`.
     """
@@ -148,7 +148,7 @@ class Keeper:
         self._tell(f"+{group}\n")
 
     def release(self, group: int) -> None:
-        """The group has ended; its number may be another's now."""
+        """The group has ended; its id may belong to another one now."""
         self._tell(f"-{group}\n")
 
     def _tell(self, line: str) -> None:

@@ -1,7 +1,7 @@
 """Which code a run's masks come from: the source of the tracker's plugin, the packages that it
 imports, the harness's commit.
 
-Needs the standard library only, for a tracker's own environment tells its source by it.
+Needs the standard library only, since it also runs in a tracker's own environment.
 """
 
 from __future__ import annotations

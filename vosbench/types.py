@@ -205,7 +205,7 @@ class Context:
         self.snapshots = MappingProxyType(dict(self.snapshots))
 
     def progress(self, done: float) -> None:
-        """Say that a long call gets on: `done` is a count that grows within the call, such as the
+        """Say that a long call advances: `done` is a count that grows within the call, such as the
         steps of fine-tuning so far. Each renews the call's time limit (`--timeout`)."""
         if self.on_progress is not None:
             self.on_progress(done)

@@ -51,7 +51,7 @@ def test_every_parameter_moves_by_its_gradient_times_the_one_rate(spec, options,
         tracker = make_tracker(spec, ctx)
         assert set(tracker.start) == set(tracker.learned.learning)
         tracker.init(sequence[0], sequence.clip().given[0], ctx)
-        (state,) = tracker._objects[1].states.values()
+        (state,) = tracker.objects[1].states.values()
         moved.append({n: state.base[n] - tracker.start[n] for n in tracker.start})
     assert max(float(m.abs().max()) for m in moved[0].values()) > 0
     for name, once in moved[0].items():

@@ -75,7 +75,7 @@ def run(ctx, scene, frames=7):
     images, masks = scene(frames)
     tracker = EosvosTracker(ctx)
     tracker.init(images[0], {1: masks[0][1]}, ctx)
-    [state] = tracker._objects[1].states.values()
+    [state] = tracker.objects[1].states.values()
     base = {name: value.clone() for name, value in state.base.items()}
     changed = []
     for frame in images[1:]:
@@ -101,8 +101,10 @@ def test_it_adapts_every_few_frames_from_theta_T_itself(rule, make_context, scen
 def test_no_steps_bring_back_theta_T_exactly(make_context, scene):
     """Whatever was learned at frame 3, the adaptation at frame 6 starts from theta_T."""
     ctx = make_context(online=True, online_every=3, online_iterations=2, min_score=0.05)
-    tracker, state, base, _ = run(ctx, scene)
+    tracker, state, base, changed = run(ctx, scene, frames=6)
+    assert changed[2]
     tracker.settings = type(tracker.settings).from_options({**ctx.options, "online_iterations": 0})
-    tracker._adapt(scene(1)[0][0], tracker._objects[1], state, seed=0)
+    frame = scene(7)[0][6]
+    tracker.update(frame, tracker.track(frame, {}, ctx).label_map(), ctx)
     assert state.params.keys() == base.keys()
     assert all(torch.equal(state.params[name], base[name]) for name in base)

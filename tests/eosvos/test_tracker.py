@@ -134,7 +134,7 @@ def test_an_object_that_is_not_found_is_empty_and_may_come_back(make_context, sc
     frames, masks = scene(3)
     tracker = EosvosTracker(ctx := make_context(min_score=0.05, motion=False, windows=False))
     tracker.init(frames[0], {1: masks[0][1]}, ctx)
-    [state] = tracker._objects[1].states.values()
+    [state] = tracker.objects[1].states.values()
     box = state.box
     tracker.settings = type(tracker.settings).from_options({**ctx.options, "min_score": 1.1})
     gone = tracker.track(frames[1], {}, ctx)
@@ -155,7 +155,7 @@ def test_predictions_have_native_size_whatever_the_working_size(
     prediction = tracker.track(frames[1], {}, ctx)
     assert prediction.scores.shape == (2, *frames[0].size)
     worked = {(32, False): (32, 48), (96, True): (96, 144), (96, False): (64, 96)}
-    assert tracker._features.size == worked[short_side, enlarge]
+    assert tracker.features.size == worked[short_side, enlarge]
 
 
 def test_masks_as_fine_as_asked_for(make_context):

@@ -18,15 +18,16 @@ def plugins():
     return Plugins([Path(fakes.__file__)])
 
 
+CLIPS = (
+    moving_discs("ant", (24, 32), 5),
+    moving_discs("bee", (24, 40), 5, {1: 0, 2: 0}),
+    moving_discs("cat", (32, 24), 6, {1: 0, 2: 2}),
+)
+
+
 @pytest.fixture
 def dataset(tmp_path, plugins):
-    clips = [
-        moving_discs("ant", (24, 32), 5),
-        moving_discs("bee", (24, 40), 5, {1: 0, 2: 0}),
-        moving_discs("cat", (32, 24), 6, {1: 0, 2: 2}),
-    ]
-    root = fakes.write_dataset(tmp_path / "tiny", clips)
-    return open_dataset(str(root), plugins, ())
+    return open_dataset(str(fakes.write_dataset(tmp_path / "tiny", CLIPS)), plugins, ())
 
 
 @pytest.fixture
@@ -44,7 +45,18 @@ def go(tmp_path, plugins, dataset):
     return go
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
+def sound(masks, tmp_path_factory):
+    """Masks of the fake where nothing goes wrong."""
+    folder = tmp_path_factory.mktemp("sound")
+    plugins = Plugins([Path(fakes.__file__)])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VOSBENCH_CACHE", str(folder / "cache"))
+        dataset = open_dataset(str(fakes.write_dataset(folder / "tiny", CLIPS)), plugins, ())
+        return masks(run(plugins, dataset, "fake", RunSettings(), results=folder / "results")[0])
+
+
+@pytest.fixture(scope="session")
 def masks():
     """Bytes of every file of a run's masks."""
 

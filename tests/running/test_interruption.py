@@ -41,12 +41,6 @@ def folder(tmp_path):
     return tmp_path / "results" / "tiny" / "fake+sleep=0.15"
 
 
-@pytest.fixture
-def sound(go, masks):
-    """Masks of an uninterrupted run."""
-    return masks(go(results="sound"))
-
-
 def start_and_wait(command, folder):
     """Start the command; gives the process and its worker in the midst of the second sequence."""
     process = subprocess.Popen(

@@ -324,7 +324,7 @@ def test_an_answer_in_fifty_is_seen_most_of_the_time():
 def test_the_hour_does_not_matter(monkeypatch):
     (case,) = [case for case in conformance_cases() if case.name == "surroundings"]
     outcome = check_tracker(spec(AsksTheClock), case)
-    assert outcome.reason.startswith("at another hour a sequence is tracked otherwise")
+    assert outcome.reason.startswith("at another hour a sequence is tracked differently")
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,6 @@
 """Runs beside each other and beside published numbers.
 
-Everything here goes from runs to `Table`s by pure functions; `vosbench.export` turns those into
+Everything here is a pure function from runs to `Table`s; `vosbench.export` turns those into
 text. Scores are in 0..1 inside and printed in percent, as papers do.
 """
 

@@ -190,7 +190,7 @@ def _scored_anew(
     open_data: Callable[[], Dataset],
     jobs: int,
 ) -> Evaluation | None:
-    """The run's scores, which are stored, too; None where there is nothing to score."""
+    """The run's scores, which are also stored; None where there is nothing to score."""
     from vosbench.datasets.registry import select
     from vosbench.evaluation import evaluate
 

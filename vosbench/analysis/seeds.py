@@ -24,7 +24,7 @@ class SeedGroup:
     runs: tuple[ScoredRun, ...]
 
     def scores(self) -> dict[str, float]:
-        """Global scores by short name, means over the seeds; nan counts for nothing."""
+        """Global scores by short name, means over the seeds; NaN values are left out."""
         every = [scored.scores() for scored in self.runs]
         names = dict.fromkeys(name for scores in every for name in scores)
         return {name: _mean([s.get(name, np.nan) for s in every]) for name in names}

@@ -105,8 +105,8 @@ def clustered_difference(
 
 
 def holm(p_values: ArrayLike) -> NDArray[np.float64]:
-    """P values (N,) corrected for N tests (Holm 1979): if those below a level are taken for real,
-    the chance that any of them is none stays below it. NaN stays NaN and is no test."""
+    """P values (N,) corrected for N tests (Holm 1979): the chance that any of those below a level
+    is a false positive stays below that level. NaN stays NaN and does not count as a test."""
     raw = np.asarray(p_values, dtype=np.float64)
     out = np.full(raw.shape, np.nan)
     known = np.flatnonzero(np.isfinite(raw))
@@ -169,7 +169,7 @@ def _ratio_interval(sums: NDArray[np.float64], sizes: NDArray[np.int64]) -> tupl
 
 def wilcoxon_p(differences: NDArray[np.float64]) -> float:
     """Two-sided p of the Wilcoxon signed-rank test that `differences` (N,) are symmetric about
-    zero. Zeros are dropped (Wilcoxon 1945); 1 if nothing else is there, NaN without values."""
+    zero. Zeros are dropped (Wilcoxon 1945); 1 if only zeros are given, NaN without values."""
     from scipy import stats
 
     if not differences.size:

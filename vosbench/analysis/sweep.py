@@ -136,7 +136,7 @@ def sweep(
             runs |= go(longest, [value for value in group if value != longest])
         except VosbenchError as error:
             errors |= dict.fromkeys(group, error)
-    _require_same_making(option, runs)
+    _require_same_origin(option, runs)
     points = []
     for value in texts:
         scored = None
@@ -195,13 +195,13 @@ def _amount(value: OptionValue) -> float:
     return float(value) if isinstance(value, int | float) else 0.0
 
 
-def _require_same_making(option: str, runs: Mapping[OptionValue, Run]) -> None:
-    """Values that were run at different times must have been run with the same things."""
+def _require_same_origin(option: str, runs: Mapping[OptionValue, Run]) -> None:
+    """Values run at different times must share code, packages, weights and device."""
     if not runs:
         return
     (first, reference), *others = runs.items()
     for value, other in others:
-        before, now = _making(reference), _making(other)
+        before, now = _origin(reference), _origin(other)
         differing = [key for key in before.keys() & now.keys() if before[key] != now[key]]
         if differing:
             key = sorted(differing)[0]
@@ -212,7 +212,7 @@ def _require_same_making(option: str, runs: Mapping[OptionValue, Run]) -> None:
             )
 
 
-def _making(run: Run) -> dict[str, str]:
+def _origin(run: Run) -> dict[str, str]:
     """Name -> what the run depended on: device, plugin and its code, packages, files."""
     record = run.record
     plugin = {f"plugin {record.plugin}": record.versions.get(record.plugin, "")}

@@ -27,8 +27,8 @@ def load_plugins(*, tolerant: bool = False) -> Plugins:
     the command line or in the configuration file. Loaded once per invocation.
 
     Args:
-        tolerant: say nothing about `--plugin` files that are broken and `--disable` names that
-            nobody has; for listings.
+        tolerant: say nothing about broken `--plugin` files and `--disable` names that no plugin
+            has; for listings.
 
     Raises:
         PluginError: a file given by `--plugin` cannot be loaded.

@@ -66,7 +66,7 @@ def score_runs_over(
     common: bool = False,
 ) -> tuple[list[ScoredRun], Callable[[], Dataset]]:
     """The runs of `trackers` (all if empty) over `dataset`, scored, and what opens the dataset,
-    which scores that are up to date do without.
+    which is not called for scores that are up to date.
 
     Args:
         exclude: runs to leave out.
@@ -174,7 +174,7 @@ def locate(
 
 
 def _holds(masks: Path, sequence: str) -> bool:
-    """Whether there are masks of a sequence; of a JSON file that is seen when it is read."""
+    """Whether there are masks of a sequence; for a JSON file that is known once it is read."""
     return masks.is_file() or (masks / sequence).is_dir()
 
 

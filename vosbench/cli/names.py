@@ -25,7 +25,7 @@ Choice = tuple[str, str]
 
 
 class Name(click.ParamType[str]):
-    """A name as text; what begins with what was typed is offered."""
+    """A name as text; completion offers the names that begin with what was typed."""
 
     name = "name"
 
@@ -114,7 +114,7 @@ def _given(ctx: click.Context, name: str) -> tuple[str, ...]:
 
 
 class _Protocol(Name):
-    """A protocol of the box or of a plugin."""
+    """A built-in protocol, or one of a plugin."""
 
     def choices(self, ctx: click.Context, text: str, plugins: Plugins) -> Iterable[Choice]:  # noqa: ARG002
         from vosbench.metrics.protocols import PROTOCOLS

@@ -104,7 +104,7 @@ if TYPE_CHECKING:
     default=0,
     show_default=True,
     metavar="FRAMES",
-    help="Let each worker track so many frames of its first sequence before anything is timed; "
+    help="Let each worker track this many frames of its first sequence before anything is timed; "
     "on CUDA, kernels are loaded and chosen then.",
 )
 @click.option("--isolate", is_flag=True, help="Start a fresh process for each sequence.")

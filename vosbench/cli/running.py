@@ -1,4 +1,4 @@
-"""What commands that make several runs and set them beside each other share."""
+"""What is shared by commands that make several runs and compare them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def add_running_options(command: click.Command) -> click.Command:
 
 @contextlib.contextmanager
 def interruptible() -> Iterator[None]:
-    """Ctrl-C, TERM and HUP end the command with a code of their own and a word on how to go on."""
+    """Ctrl-C, TERM and HUP end the command with an exit code of their own and say how to resume."""
     try:
         yield
     except KeyboardInterrupt as error:

@@ -42,7 +42,7 @@ _COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "left out":
     help="Height and width of most of the rendered sequences, in pixels.",
 )  # fmt: skip
 @click.option(
-    "--untrained", is_flag=True, help="The weights are random: ask nothing of what it finds."
+    "--untrained", is_flag=True, help="The weights are random: do not judge what it finds."
 )
 @click.option(
     "--case", "only", multiple=True, metavar="NAME", help="Only this case. May be repeated."
@@ -81,7 +81,7 @@ def test_tracker(
     causality, state that leaks between sequences, late and vanishing objects, odd masks and sizes,
     endurance, answers that change with the process, the hour or a name, objects mixed up. A tracker
     has a process of its own: one that dies or hangs fails that case. Exits with 4 if a tracker
-    fails a case or cannot be built. It says next to nothing about a tracker's quality.
+    fails a case or cannot be built. It says almost nothing about a tracker's quality.
 
     \b
     Examples:
@@ -144,7 +144,7 @@ def test_tracker(
 
 @dataclass
 class _Trial:
-    """A tracker, the options given to it, and how it fared.
+    """A tracker, the options given to it, and its results.
 
     Attributes:
         outcomes: of each case, in order.
@@ -169,7 +169,7 @@ class _Trial:
         return [outcome.case.name for outcome in self.outcomes if not outcome.ok]
 
     def count(self, status: str) -> int:
-        """Cases that ended so."""
+        """Number of cases with this status."""
         return sum(outcome.status == status for outcome in self.outcomes)
 
     def fault(self) -> str:

@@ -112,7 +112,7 @@ def _print_json(document: Any) -> None:
 
 
 def _declared(plugins: Plugins, name: str) -> TrackerSpec:
-    """As the tracker's own environment declares it; as we know it, where that was not made yet."""
+    """As the tracker's own environment declares it, or as declared here if there is none yet."""
     from vosbench.errors import PluginError
     from vosbench.running.runner import find_tracker
 
@@ -143,7 +143,7 @@ def _describe(plugins: Plugins, spec: TrackerSpec) -> dict[str, Any]:
 
 
 def _of_others(origin: Origin) -> dict[str, str]:
-    """What is declared of a tracker by others, as far as it is."""
+    """What is declared of a tracker by others, as far as anything is."""
     at = f" at {origin.revision}" if origin.revision else ""
     rows = {
         "weights": f"{origin.weights}{at}" if origin.weights else "",

@@ -31,7 +31,7 @@ class VideoSequence:
             sets hold only the masks that the protocol gives away.
         objects: object id -> index of the frame in which its mask is given to the tracker.
         binary: annotations are 0 / non-zero (DAVIS-2016): everything non-zero is object 1.
-        output: indices of the frames whose masks belong into a submission; all if empty.
+        output: indices of the frames whose masks belong in a submission; all if empty.
         layers: frame index -> object id -> file, where every object has masks of its own, which
             may overlap (SA-V); `annotations` then names one of them. Empty for label maps.
         meta: facts of the official metadata that protocols need, e.g. `unseen` object ids
@@ -52,7 +52,7 @@ class VideoSequence:
 
     @property
     def altered(self) -> bool:
-        """Whether frames are shown otherwise than the files have them (see `Perturbation`)."""
+        """Whether trackers see frames that differ from the files (see `Perturbation`)."""
         return False
 
     @property
@@ -178,7 +178,7 @@ class Archive:
             `locate` and `load`.
         size: expected size in bytes; 0 where none is known.
         certain: several public records, or the publisher, agree on digest and size, so that
-            another file is refused. Where one record alone speaks, it is doubted.
+            another file is refused. A single record only raises a doubt.
     """
 
     url: str

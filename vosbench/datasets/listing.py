@@ -63,7 +63,7 @@ def _dangles(entry: os.DirEntry[str]) -> bool:
 
 
 def child(folder: Path, name: str) -> Path:
-    """`folder / name`, or what is there under that name in letters that are composed otherwise: an
+    """`folder / name`, or what is there under that name in another Unicode composition: an
     é from a Mac is often an e and an accent."""
     path = folder / name
     if name.isascii() or path.exists() or not folder.is_dir():

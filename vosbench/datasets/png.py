@@ -65,7 +65,7 @@ def read_png_labels(path: Path) -> LabelMap:
 
 
 def decode_png_labels(data: bytes, path: Path) -> LabelMap:
-    """As `read_png_labels` from the bytes of a file; `path` names it in errors."""
+    """`read_png_labels` from the bytes of a file; `path` names it in errors."""
     if _EXIF in data:
         _refuse_turned(data, path)
     labels = _inflate(data)

@@ -23,7 +23,7 @@ Order = Callable[[list[str]], Mapping[int, str]]
 
 
 class Predictions(Protocol):
-    """Masks of one sequence by frame.
+    """The masks of one sequence, by frame.
 
     Attributes:
         names: object id -> what it is called, where every object has masks of its own.

@@ -67,7 +67,7 @@ def read_image(path: Path) -> Image:
 
 
 def decode_image(data: bytes, path: Path) -> Image:
-    """What `read_image` makes of the bytes of a file; `path` names it in errors."""
+    """`read_image` from the bytes of a file; `path` names it in errors."""
     _refuse_turned(data, path)
     image = _decode_jpeg(data, path) if data.startswith(_JPEG_START) else None
     if image is None:
@@ -189,8 +189,8 @@ def write_labels(path: Path, labels: NDArray[np.integer] | NDArray[np.bool_]) ->
 
 
 def read_file(path: Path) -> bytes:
-    """The bytes of a regular file. Raises DatasetError for what else has a name: a pipe would keep
-    its reader waiting for ever."""
+    """The bytes of a regular file. Raises DatasetError for anything else: a pipe would keep
+    its reader waiting forever."""
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DatasetError(f"{path} is no regular file")

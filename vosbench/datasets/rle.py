@@ -96,7 +96,7 @@ class RleMasks:
         path: the file.
         codes: frame index -> object id -> code.
         names: empty: an object that the file does not mention in a frame is not there.
-        strays: names that the file speaks of and no frame has.
+        strays: names in the file that no frame has.
     """
 
     path: Path
@@ -106,11 +106,11 @@ class RleMasks:
 
     @property
     def indices(self) -> tuple[int, ...]:
-        """Of the frames that the file speaks of, in order."""
+        """Indices of the frames that the file mentions, in order."""
         return tuple(sorted(self.codes))
 
     def read(self, index: int) -> Layers | None:
-        """The masks of a frame; None where the file does not speak of it."""
+        """The masks of a frame; None where the file does not mention it."""
         codes = self.codes.get(index)
         if not codes:
             return None

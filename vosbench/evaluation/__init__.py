@@ -58,7 +58,7 @@ def evaluate(
     Args:
         masks: folder, or a JSON file: see `vosbench.datasets.predictions`.
         dataset: what is scored: all of its sequences, see `vosbench.datasets.registry.select`.
-        protocol: name of a protocol of the box or of a plugin; the dataset's own by default.
+        protocol: name of a built-in protocol or a plugin's; the dataset's own by default.
         jobs: processes at once, at most; small datasets are done by fewer.
         metrics: measures besides J and F: `MetricSpec`s of one frame, `SequenceMetricSpec`s.
 
@@ -132,7 +132,7 @@ def evaluate_all(
 
 
 def unscorable(dataset: Dataset) -> EvaluationError:
-    """What is said where a dataset has no annotations besides the masks that it gives away."""
+    """The error for a dataset without annotations besides the masks that it gives away."""
     if dataset.withheld:
         return EvaluationError(
             f"the annotations of {dataset.name} are not public, so it cannot be scored here",

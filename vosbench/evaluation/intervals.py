@@ -1,4 +1,4 @@
-"""How sure a global score is: 95 % intervals by a bootstrap over whole sequences.
+"""How certain a global score is: 95 % intervals by a bootstrap over whole sequences.
 
 Frames and objects of one video are far from independent, so videos are drawn, with all their
 objects (Efron and Tibshirani, *An Introduction to the Bootstrap*, 1993, section 13.3). A draw is

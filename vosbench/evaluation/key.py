@@ -86,7 +86,7 @@ def masks_digest(masks: Path, sequences: Iterable[str], kept: Path | None = None
 
     Args:
         kept: file that keeps the digest, with a digest of size, times and place of every file: the
-            masks are read again when one of those is another.
+            masks are read again when one of those changes.
     """
     found = {sequence: _files(masks / sequence) for sequence in sorted(sequences)}
     stamp = _stamp(found)

@@ -34,7 +34,7 @@ _TOUCHING = 0.05  # J of MOSEv2 is above 0 even for masks that have nothing in c
 
 @dataclass(slots=True)
 class SequenceScores:
-    """What one tracker reached in one sequence.
+    """The scores of one tracker in one sequence.
 
     Attributes:
         sequence: its name.

@@ -51,7 +51,7 @@ def render(tables: Sequence[Table]) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` with every character that LaTeX gives a meaning written so that it prints itself."""
+    """`text` with every character that is special in LaTeX escaped."""
     return "".join(_SPECIAL.get(character, character) for character in text.replace("\n", " "))
 
 

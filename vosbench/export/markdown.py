@@ -14,7 +14,7 @@ def render(tables: Sequence[Table]) -> str:
 
 
 def escape(text: str) -> str:
-    """`text` with the characters escaped that Markdown gives a meaning inside a table."""
+    """`text` with the characters that are special inside a Markdown table escaped."""
     return re.sub(r"([\\`*_\[\]<>|~])", r"\\\1", text).replace("\n", " ")
 
 

@@ -106,7 +106,7 @@ class SequenceMetricSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProtocolSpec:
-    """A protocol besides those in the box.
+    """A protocol besides the built-in ones.
 
     Attributes:
         name: as in `Dataset.protocol` and `vosbench evaluate --protocol`.

@@ -144,9 +144,9 @@ def _cropped(mask: PackedMask) -> tuple[NDArray[np.bool_], int, int]:
 def _loops(pieces: Sequence[_Piece], junctions: int) -> list[list[Corner]]:
     """Pieces joined to closed curves that cross nowhere, each with its first corner at both ends.
 
-    One begins at the highest junction with a piece left, takes its lowest piece, and goes on with
+    One begins at the highest junction with a piece left, takes its lowest piece, and follows
     the lowest that is not straight ahead. Where it comes back to a junction it has passed, the part
-    since then is a loop, and what is before it goes on.
+    since then is a loop, and what came before it is continued.
     """
     left: list[set[int]] = [set() for _ in range(junctions)]
     for number, piece in enumerate(pieces):

@@ -81,7 +81,7 @@ class SequenceTracks:
         frames: names of the N annotated frames.
         size: (H, W) in pixels.
         tracks: the objects that the protocol scores, by id.
-        others: ids that are annotated or predicted somewhere, but are no objects of the protocol.
+        others: ids that are annotated or predicted somewhere but that the protocol does not score.
     """
 
     sequence: str

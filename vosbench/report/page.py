@@ -37,7 +37,7 @@ _STYLE = "report.css"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Beside:
-    """What the tables say besides the runs.
+    """What the tables show besides the runs.
 
     Attributes:
         numbers: published numbers that may stand beside the runs.
@@ -102,7 +102,7 @@ def stream(material: Material, beside: Beside) -> TemplateStream:
 
 
 def _breakable(name: str) -> Markup:
-    """A name, escaped, that may be broken behind the signs that join its words."""
+    """A name, escaped, that may wrap after the characters that join its words."""
     return Markup(re.sub(r"([-_+=.,/])(?=\w)", r"\1<wbr>", str(escape(name))))
 
 

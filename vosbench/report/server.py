@@ -54,7 +54,7 @@ class ReportServer(ThreadingHTTPServer):
 
     @cached_property
     def hosts(self) -> frozenset[str]:
-        """What a request may call this server."""
+        """Host names that a request may use for this server."""
         return frozenset(f"{name}:{self.server_port}" for name in ("127.0.0.1", "localhost"))
 
     def answer(self, path: str) -> tuple[str, bytes] | None:
@@ -125,7 +125,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, format: str, *args: object) -> None:
-        """Say nothing of each request."""
+        """Do not log requests."""
 
 
 def _number(text: str) -> int | None:

@@ -1,1 +1,1 @@
-"""Runs: sequences handed to executors, and what is written down of them."""
+"""Runs: sequences handed to executors, and the records of what they did."""

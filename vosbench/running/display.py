@@ -90,7 +90,7 @@ class _Speed(ProgressColumn):
 class NotebookBar:
     """One progress bar in the output of a notebook's cell; it vanishes when the work is done.
 
-    Needs no widgets: the cell's HTML is replaced as the work goes on.
+    Needs no widgets: the cell's HTML is replaced as the work proceeds.
     """
 
     def __init__(self, total: int) -> None:
@@ -103,7 +103,7 @@ class NotebookBar:
         self._handle = self._ipython.display(self._ipython.HTML(self._draw("")), display_id=True)
 
     def advance(self, count: int, text: str) -> None:
-        """`count` more of the total are done; `text` is what happens now."""
+        """`count` more of the total are done; `text` says what happens now."""
         self._done += count
         now = time.monotonic()
         if now - self._drawn > _REDRAW_SECONDS:

@@ -1,4 +1,4 @@
-"""Energy that the machine has used, where it tells: processors by RAPL, NVIDIA's cards by NVML.
+"""Energy that the machine has used, where it is measured: RAPL for processors, NVML for NVIDIA.
 
 Both count the whole machine or card, other work included, so a difference is a tracker's own only
 where nothing else ran.
@@ -26,7 +26,7 @@ class EnergyReading:
     limits: dict[str, float]
 
     def since(self, earlier: EnergyReading) -> float:
-        """Joules used between two readings; 0 where nothing is told."""
+        """Joules used between two readings; 0 where nothing is measured."""
         used = 0.0
         for name, now in self.joules.items():
             if name in earlier.joules:
@@ -36,7 +36,7 @@ class EnergyReading:
 
 
 def read_energy(powercap: Path = _POWERCAP) -> EnergyReading:
-    """What the machine tells now. Counters that this user may not read are left out."""
+    """The counters now. Those that this user may not read are left out."""
     joules: dict[str, float] = {}
     limits: dict[str, float] = {}
     # intel-rapl:0 is a package; intel-rapl:0:1 is a part of it and counted there already.

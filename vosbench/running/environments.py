@@ -54,7 +54,7 @@ class Home:
 
     @property
     def ours(self) -> bool:
-        """Whether our own process knows all about it."""
+        """Whether it runs in our own Python with nothing added."""
         return not self.python and not self.plugins
 
 
@@ -105,7 +105,7 @@ def environment(origin: Origin) -> Path:
 def install(spec: TrackerSpec, tell: Tell, *, fresh: bool = False) -> Path:
     """Make the environment of a tracker unless it is there; returns its folder.
 
-    It is made from the lock of an earlier time where there is one, else from the declaration.
+    It is made from an earlier lock where there is one, else from the declaration.
 
     Args:
         fresh: make it anew from the declaration, and a new lock.

@@ -1,4 +1,4 @@
-"""How much of the machine others used meanwhile: a shared machine gives no honest speed."""
+"""How much of the machine other programs used meanwhile: on a shared machine speed means little."""
 
 from __future__ import annotations
 

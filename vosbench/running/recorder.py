@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 
 
 class Progress:
-    """What a run tells its user; every method may be left as it is.
+    """What a run tells its user; override what is needed.
 
     Example:
         class Count(Progress):
@@ -34,7 +34,7 @@ class Progress:
     """
 
     def begin(self, run: Run, sequences: Sequence[str], frames: int) -> None:
-        """A run starts with these sequences still to do, of so many frames together."""
+        """A run starts with these sequences still to do, of `frames` frames in all."""
 
     def started(self, sequence: str, frames: int) -> None:
         """A sequence starts."""
@@ -104,7 +104,7 @@ class RunState:
         return cls(Run(folder, record), spec.packages)
 
     def begin(self, dataset: Dataset, wanted: Sequence[str], fresh: bool) -> None:
-        """Take up what is there, unless it is to be discarded."""
+        """Resume what is there, unless it is to be discarded."""
         run, record = self.run, self.run.record
         self._fresh = fresh
         names = set(wanted)

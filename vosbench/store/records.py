@@ -121,8 +121,8 @@ class RunRecord:
         protocol: the dataset's evaluation protocol.
         sequences: names asked for so far, in the dataset's order.
         whole: number of sequences of the whole dataset; 0 if unknown.
-        imported: where masks that another program made were taken from; "" for runs of ours. Their
-            speed is stated, not measured.
+        imported: where masks that another program made were taken from; "" for vosbench's own.
+            Their speed is stated, not measured.
         source: folder of a dataset that was given by its path, "" if by its name.
         beside: the same from the run's folder on, where one folder holds results and dataset: a
             copy of that folder finds its own dataset.

@@ -42,7 +42,7 @@ def check_apart(
     untrained: bool = False,
     timeout: float = 600.0,
 ) -> Iterator[Outcome]:
-    """Put one tracker to cases of `conformance_cases()`, one after the other.
+    """Run cases of `conformance_cases()` on one tracker, one after the other.
 
     Cases that need two processes are answered in two, and compared.
 

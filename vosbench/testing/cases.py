@@ -169,7 +169,7 @@ _CASES = (
     ),
     Case(
         "endures",
-        "60 frames, thrice: neither a failure nor a difference",
+        "60 frames, three times: neither a failure nor a difference",
         lambda _size: (moving_discs("endures", (48, 64), 60, {1: 0}, speed=0.005),),
         checks.endures,
         slow=True,

@@ -38,7 +38,7 @@ def is_causal(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
 def forgets(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
     one, *others = sequences
     first, *_, again = bench.run(one, *others, one)
-    _same(first, again, "a sequence is tracked otherwise after others were tracked")
+    _same(first, again, "a sequence is tracked differently after others were tracked")
 
 
 def endures(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
@@ -52,7 +52,7 @@ def endures(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
 def keeps_to_itself(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
     sequence, renamed = sequences
     plain = bench.run(sequence)[0]
-    _same(plain, bench.run(renamed)[0], "under another name a sequence is tracked otherwise")
+    _same(plain, bench.run(renamed)[0], "under another name a sequence is tracked differently")
     half_a_day = 12 * 3600
     now = time.time
     with (
@@ -60,7 +60,7 @@ def keeps_to_itself(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:
         mock.patch("time.time_ns", lambda: int((now() + half_a_day) * 1e9)),
     ):
         later = bench.run(sequence)[0]
-    _same(plain, later, "at another hour a sequence is tracked otherwise")
+    _same(plain, later, "at another hour a sequence is tracked differently")
 
 
 def finds(bench: Bench, sequences: tuple[Synthetic, ...]) -> None:

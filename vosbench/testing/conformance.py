@@ -1,4 +1,4 @@
-"""The conformance suite: what every tracker must hold to, whatever its quality.
+"""The conformance suite: what every tracker must do, whatever its quality.
 
 Each case runs a tracker over small rendered sequences, through the session that real runs use.
 
@@ -33,7 +33,7 @@ from vosbench.tracking.session import TrackerFailure
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How a tracker fared in one case.
+    """The result of one case.
 
     Attributes:
         case: which.
@@ -65,7 +65,7 @@ def check_tracker(
     size: Size = (96, 128),
     untrained: bool = False,
 ) -> Outcome:
-    """Put one tracker to one case.
+    """Run one case on one tracker.
 
     Args:
         spec: the tracker as it is registered.

@@ -344,7 +344,7 @@ def _frozen(labels: LabelMap) -> LabelMap:
 
 @contextlib.contextmanager
 def _blamed(call: str, frame: str) -> Iterator[None]:
-    """What is raised inside is the tracker's failure in `call` of the frame of that name."""
+    """Raise whatever is raised inside as the tracker's failure in `call` for that frame."""
     try:
         yield
     except (Exception, SystemExit) as error:

@@ -1,4 +1,4 @@
-"""Is a tracker's answer one? Wrong shapes, types, ids and values are named, never mended."""
+"""Whether a tracker's answer is valid. Wrong shapes, types, ids and values are never mended."""
 
 from __future__ import annotations
 

@@ -84,7 +84,7 @@ TRACKERS = (
     TrackerSpec(
         name="onavos-50",
         factory="vosbench_baselines.onavos:OnavosTracker",
-        summary="OnAVOS: osvos-50 that goes on learning from what it is sure of.",
+        summary="OnAVOS: osvos-50 that keeps learning from what it is sure of.",
         options=(
             *_OSVOS_OPTIONS,
             Option("online_every", 5, "frames between two adaptations"),

@@ -1,4 +1,4 @@
-"""`onavos-T`: OSVOS that goes on learning from its own confident answers.
+"""`onavos-T`: OSVOS that keeps learning from its own confident answers.
 
 Online adaptation by Voigtlaender and Leibe (BMVC 2017, sec. 4): before a frame is segmented, the
 network learns from it. Pixels that it is very sure of are object; pixels far from the last mask

@@ -1,7 +1,7 @@
 """Grid search of one learning rate, by region similarity on training sequences.
 
 Every (rate, sequence) is a row of a table that is appended as soon as it is known, so an
-interrupted search goes on where it stopped.
+interrupted search resumes where it stopped.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class RateSearch:
     Args:
         spec: a tracker with an option `rate`.
         given: its other options, as texts of `-o`.
-        dataset: training sequences, annotated. stride: every so many frames are tracked.
+        dataset: training sequences, annotated. stride: one frame in this many is tracked.
         folder: of the search.
 
     Raises:

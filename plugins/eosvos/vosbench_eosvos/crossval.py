@@ -35,7 +35,7 @@ def cross_validate(
 ) -> None:
     """Train `folds` below `out`, run `trackers` over what each held out, print the table.
 
-    Everything goes on where it stopped. Folds whose weights are not there yet are left out of the
+    Everything resumes where it stopped. Folds whose weights are not there yet are left out of the
     table, which says so.
     """
     from vosbench_eosvos.training.crossval import FOLDS, FoldSettings, train_fold

@@ -82,7 +82,12 @@ MASK_GROWTHS = (-0.03, 0.02, 0.08)
 
 
 class EosvosTracker:
-    """e-OSVOS (NeurIPS 2020). Options: `vosbench_eosvos.variants.Settings`."""
+    """e-OSVOS (NeurIPS 2020). Options: `vosbench_eosvos.variants.Settings`.
+
+    Attributes:
+        objects: the objects of the sequence by id.
+        features: what the stages that never learn see in the present frame, at working size.
+    """
 
     def __init__(self, ctx: Context) -> None:
         self.settings = Settings.from_options(ctx.options)
@@ -115,24 +120,24 @@ class EosvosTracker:
         names = self.learned.learning_names(drop_frozen=True)
         self.start = {name: self.learned.state[name] for name in names}
         self.depth = self.model.frozen_depth(self.start)
-        self._objects: dict[int, TrackedObject] = {}
+        self.objects: dict[int, TrackedObject] = {}
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune one model for each object."""
-        self._objects = {}
-        self._features: StageOutputs | None = self._look(frame.image)
+        self.objects = {}
+        self.features: StageOutputs | None = self._look(frame.image)
         self._colours: tuple[int, Bins] | None = None
         self._motion = Motion(frame.image) if self.settings.motion else None
         self._learn(frame, targets, ctx)
 
     def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
         """Probabilities of all objects, for every number of steps that is asked for."""
-        self._features = self._look(frame.image)
+        self.features = self._look(frame.image)
         if self._motion is not None:
             self._motion.see(frame.image)
         pasted: dict[tuple[int, int], Scores] = {}
         for steps in self._steps(ctx):
-            known = {i: t.states[steps] for i, t in self._objects.items() if steps in t.states}
+            known = {i: t.states[steps] for i, t in self.objects.items() if steps in t.states}
             found = {i: self._candidates(frame, i, s, ctx.seed) for i, s in known.items()}
             for identity, answer in self._decide(frame, known, found).items():
                 pasted[identity, steps] = answer
@@ -142,20 +147,20 @@ class EosvosTracker:
         for steps in self._steps(ctx):
             maps = [
                 targets[i].astype(np.float32) if i in targets else pasted.get((i, steps), nothing)
-                for i in self._objects
+                for i in self.objects
             ]
             stacked = np.stack(maps) if maps else np.zeros((0, *frame.size), np.float32)
-            answers[steps] = Prediction.from_probabilities(tuple(self._objects), stacked)
+            answers[steps] = Prediction.from_probabilities(tuple(self.objects), stacked)
         asked = ctx.snapshots.get("iterations", ())
         variants = {f"iterations={n}": answers[int(n)] for n in asked}
         return replace(answers[self.settings.iterations], variants=variants)
 
     def update(self, frame: Frame, prediction: LabelMap, ctx: Context) -> None:  # noqa: ARG002
         """Adapt online to own predictions, every `online_every` frames."""
-        if not self.settings.online or self._features is None:
+        if not self.settings.online or self.features is None:
             return
-        features, after_step = self._features, _counted(ctx)
-        for tracked in self._objects.values():
+        features, after_step = self.features, _counted(ctx)
+        for tracked in self.objects.values():
             since = frame.index - tracked.first
             for state in tracked.states.values() if since else ():
                 state.memory.observe(
@@ -170,8 +175,8 @@ class EosvosTracker:
 
     def close(self, ctx: Context) -> None:  # noqa: ARG002
         """Forget the sequence."""
-        self._objects = {}
-        self._features = None
+        self.objects = {}
+        self.features = None
 
     def _steps(self, ctx: Context) -> list[int]:
         """Numbers of fine-tuning steps after which a model is kept."""
@@ -200,7 +205,7 @@ class EosvosTracker:
         after_step = _counted(ctx)
         for identity, mask in targets.items():
             tracked = TrackedObject(identity, frame.index, [])
-            self._objects[identity] = tracked
+            self.objects[identity] = tracked
             if mask.any():
                 given = self._inner_batch(frame, identity, mask, ctx.seed)
                 first_boxes[identity] = tuple(given[0].targets[0]["boxes"][0].tolist())
@@ -220,7 +225,7 @@ class EosvosTracker:
         for steps in self._steps(ctx):
             for identity, run in runs.items():
                 _, params = next(run)
-                tracked, box = self._objects[identity], first_boxes[identity]
+                tracked, box = self.objects[identity], first_boxes[identity]
                 memory = Memory(self.settings.online_frames)
                 window = Window()
                 window.observe(frame.index, box)
@@ -234,11 +239,11 @@ class EosvosTracker:
 
     def _inner_batch(self, frame: Frame, identity: int, mask: Mask, seed: int) -> list[Example]:
         """The given frame as it is, then its transformed copies."""
-        assert self._features is not None
+        assert self.features is not None
         rng = np.random.default_rng(derive_seed(seed, _TRANSFORMS, identity, frame.index))
         pairs = [random_copy(frame.image, mask, rng) for _ in range(self.settings.transforms)]
         copies = [self._example(self._look(image), inside) for image, inside in pairs]
-        return [self._example(self._features, mask), *copies]
+        return [self._example(self.features, mask), *copies]
 
     def _redrawn(self, frame: Frame, identity: int, mask: Mask, seed: int) -> Batches:
         """New transformed copies of the given frame in every step."""
@@ -264,8 +269,8 @@ class EosvosTracker:
     @torch.no_grad()
     def _candidates(self, frame: Frame, identity: int, state: ObjectState, seed: int) -> Candidates:
         """What the object's detector takes for it in this frame, and what can be it."""
-        assert self._features is not None
-        settings, size = self.settings, self._features.size
+        assert self.features is not None
+        settings, size = self.settings, self.features.size
         state.carried = None
         if self._motion is not None and state.mask is not None:
             moved = self._motion.carry(state.mask)
@@ -294,7 +299,7 @@ class EosvosTracker:
             options["proposals"] = [boxes.to(self.device)]
             options["kept_proposals"] = settings.proposals
         found: Detections
-        [found] = functional_call(self.model, dict(state.params), (self._features,), options)
+        [found] = functional_call(self.model, dict(state.params), (self.features,), options)
         look = state.colours.look(self._bins(frame), size) if state.colours else None
         overlap, possible = self._judge(found, frame.index, state, look)
         worth = found.scores + settings.continuity * overlap
@@ -384,8 +389,8 @@ class EosvosTracker:
 
         With `motion`, an object that no detection can be is read from its expected box for a while.
         """
-        assert self._features is not None
-        size = self._features.size
+        assert self.features is not None
+        size = self.features.size
         if best is not None:
             box = found.boxes[best : best + 1]
         elif self._motion is not None and state.box and state.window.gap(frame.index) <= HELD:
@@ -409,7 +414,7 @@ class EosvosTracker:
         best: int | None,
     ) -> Scores:
         """Remember where the object was seen; its probabilities (H, W) as they are answered."""
-        assert self._features is not None
+        assert self.features is not None
         mask = native > 0.5
         seen = tight_box(mask)
         if seen is None:
@@ -418,7 +423,7 @@ class EosvosTracker:
                 state.box = state.began
             return native
         state.score, state.probabilities, state.mask = 0.0, native, mask
-        state.box = _scale(seen, frame.size, self._features.size)
+        state.box = _scale(seen, frame.size, self.features.size)
         if best is not None:
             state.score = float(found.scores[best])
             x1, y1, x2, y2 = found.boxes[best].tolist()

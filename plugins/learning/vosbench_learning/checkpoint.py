@@ -1,4 +1,4 @@
-"""Checkpoints that hold everything a run needs to go on as if it had never stopped."""
+"""Checkpoints that hold everything a run needs to resume as if it had never stopped."""
 
 from __future__ import annotations
 

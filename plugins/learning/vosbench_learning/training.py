@@ -5,7 +5,7 @@
         def export(self): ...            # write the weights
     MyTraining(net, groups, settings, folder, identity=..., columns=("loss",)).run()
 
-It goes on from the folder's checkpoint as if it had never stopped.
+It resumes from the folder's checkpoint as if it had never stopped.
 """
 
 from __future__ import annotations

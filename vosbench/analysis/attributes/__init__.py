@@ -43,7 +43,7 @@ class ObjectFacts:
 
     Attributes:
         area: mean over the frames in which it is visible, in pixels; nan if it never is.
-        speed: mean way of its centre between neighbouring frames that show it, as a share of the
+        speed: mean shift of its centre between neighbouring frames that show it, as a share of the
             frame's diagonal; nan without such frames.
         absent: share of the frames after its first in which it is not visible.
     """
@@ -117,7 +117,7 @@ def sequence_classes(dataset: Dataset, attribute: str) -> dict[str, list[str]]:
 
 
 def object_facts(video: VideoSequence) -> dict[int, ObjectFacts]:
-    """Of every object of a sequence, from its annotated frames. Raises DatasetError if one of them
+    """Facts of every object of a sequence, from its annotated frames. Raises DatasetError if one
     is broken."""
     areas: dict[int, list[float]] = defaultdict(list)
     ways: dict[int, list[float]] = defaultdict(list)

@@ -38,11 +38,11 @@ class Pose:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A sprite and its way through the frames; later layers lie in front.
+    """A sprite and its path through the frames; later layers lie in front.
 
     Attributes:
         sprite: what is seen.
-        keys: (frame, x, y, scale, angle) in order of frames; between them the way is smooth,
+        keys: (frame, x, y, scale, angle) in order of frames; between them the path is smooth,
             before the first and after the last the sprite is not there.
         id: object id in the annotation; 0 belongs to the background.
         shadow: draw a soft shadow on what lies behind.

@@ -35,7 +35,7 @@ PROTOCOLS: dict[str, Protocol] = {
 
 
 def find_protocol(name: str) -> Protocol:
-    """The protocol called `name`, of the box or of a plugin. Raises UsageError listing all if there
+    """The protocol called `name`, built in or a plugin's. Raises UsageError listing all if there
     is none, PluginError if a plugin's cannot be imported."""
     if name in PROTOCOLS:
         return PROTOCOLS[name]

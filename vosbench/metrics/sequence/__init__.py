@@ -39,7 +39,7 @@ class Measured:
         objects: object id -> column -> value, nan for none.
         sequence: column -> value of the whole sequence.
         totals: name -> float array of what adds up over sequences. Arrays of one name may differ
-            in the length of their last axis: the shorter ones go on with zeros.
+            in the length of their last axis: the shorter ones are padded with zeros.
     """
 
     objects: dict[int, dict[str, float]] = field(default_factory=dict)

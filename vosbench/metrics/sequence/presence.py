@@ -1,4 +1,4 @@
-"""Where an object is there and where it is not, apart. Measures of our own.
+"""Scores where an object is present and where it is absent, apart. Defined here.
 
 J and F are 1 where neither mask shows the object, so a tracker that predicts nothing earns them for
 every absent frame: where objects are mostly absent it beats good trackers.

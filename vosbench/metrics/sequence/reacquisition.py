@@ -1,4 +1,4 @@
-"""Re-acquisition: is an object found again that was gone, and how soon? A measure of our own."""
+"""Re-acquisition: is an object that was gone found again, and how soon? Defined here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Identity switches: one object's mask on another. A measure of our own."""
+"""Identity switches: one object's mask on another. Defined here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Volumetric J: an object's masks as one volume of space and time. A measure of our own."""
+"""Volumetric J: an object's masks as one volume of space and time. Defined here."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class Plan:
         warmup: frames that each worker tracks before anything is timed.
         isolate: a fresh process for each sequence.
         retries: times that a sequence is tried again whose worker's machine was lost.
-        gpus: GPUs that a job takes of a cluster, a fraction to share one; None: one if `device`
+        gpus: GPUs of a cluster that a job takes, a fraction to share one; None: one if `device`
             asks for one.
         python: interpreter that the tracker lives in; "" is the one we run in.
         plugin_files, disabled: as given on the command line.

@@ -83,7 +83,7 @@ def _resources(ray: Any, plan: Plan) -> dict[str, float]:
 
 
 def _nodes(ray: Any) -> list[dict[str, float]]:
-    """The resources of each node that lives."""
+    """The resources of each live node."""
     return [node["Resources"] for node in ray.nodes() if node["Alive"]]
 
 
@@ -93,7 +93,7 @@ def _fits(wanted: Mapping[str, float], node: Mapping[str, float]) -> int:
 
 
 def _require(ray: Any, wanted: Mapping[str, float]) -> None:
-    """Raise UsageError unless some node could run a job: Ray would wait for ever."""
+    """Raise UsageError unless some node could run a job: Ray would wait forever."""
     nodes = _nodes(ray)
     if not any(_fits(wanted, node) for node in nodes):
         have = ", ".join(f"{n.get('CPU', 0):g} CPU and {n.get('GPU', 0):g} GPU" for n in nodes)
@@ -261,7 +261,7 @@ class _Actor:
         return {**info, "node": platform.node()}
 
     def track(self, shipment: _Shipment) -> Iterator[tuple[str, int] | _Arrival]:
-        """Track one sequence; gives the call that the tracker is at now and then, and last what
+        """Track one sequence; yields the call that the tracker is at now and then, and last what
         came of it."""
         told: queue.SimpleQueue[tuple[str, int] | _Arrival | BaseException] = queue.SimpleQueue()
         thread = threading.Thread(target=self._work, args=(shipment, told), daemon=True)

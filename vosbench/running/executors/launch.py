@@ -1,7 +1,7 @@
 """Start the process that a tracker lives in, in our own Python or in another environment's.
 
 In another environment the vosbench package alone is made importable, by its location, so that
-nothing else of ours reaches it.
+nothing else from here reaches it.
 """
 
 from __future__ import annotations

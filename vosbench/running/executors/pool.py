@@ -46,7 +46,7 @@ class WorkerLost(Exception):
 def track_all(
     plan: Plan, jobs: Sequence[Job], report: Report, make: Callable[[int], Worker]
 ) -> None:
-    """Track `plan.jobs` sequences at once, each by a worker that `make` makes from its number; it
+    """Track `plan.jobs` sequences at once, each by a worker that `make` builds from its number; it
     lives on for the next sequence, and is replaced when it failed or died. A sequence whose worker
     was lost is tried again, up to `plan.retries` times.
 

@@ -320,13 +320,13 @@ class WorkerProcess:
     def _write(
         self, job: Job, message: dict[str, Any], arrays: list[NDArray[Any]], frames: int
     ) -> None:
-        """Write a mask that has arrived. Its path is ours to say."""
+        """Write a mask that has arrived, to a path that is chosen here."""
         from vosbench.datasets.encoding import PNG_SIGNATURE
         from vosbench.durable import written_whole
 
         variant = typed(message, "variant", str)
         if variant not in job.masks or len(arrays) != 1 or arrays[0].ndim != 1:
-            raise MalformedMessage(f"a mask of {variant!r}, which nobody asked for")
+            raise MalformedMessage(f"a mask of {variant!r}, which was not asked for")
         data = arrays[0].tobytes()
         if not data.startswith(PNG_SIGNATURE):
             raise MalformedMessage("a mask that is no PNG")
@@ -339,7 +339,7 @@ class WorkerProcess:
             raise FileError.of(error, f"{path} cannot be written: ") from None
 
     def _note_progress(self, message: dict[str, Any]) -> None:
-        """A call that gets on has not hung; one that says the same again has."""
+        """Renew the time limit of a call that advances; one that repeats itself has hung."""
         done = typed(message, "done", float)
         if done > self._advanced:
             self._left, self._advanced = self._plan.timeout, done
@@ -349,7 +349,7 @@ class WorkerProcess:
         self._left = self._plan.timeout
 
     def _watch(self) -> None:
-        """End what takes too long, and notice the end of the process, which another one that holds
+        """End what takes too long, and notice the end of the process, which a child that holds
         its pipe would hide."""
         before = time.monotonic()
         while not self._ended.wait(_TICK):

@@ -97,7 +97,7 @@ class Channel:
 
 class ProcessPipe:
     """The read end of a worker's pipe. It ends with the process, not with the last one that holds
-    the pipe: a forked child may hold it for ever. What was written before is read first."""
+    the pipe: a forked child may hold it forever. What was written before is read first."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
@@ -152,7 +152,7 @@ def _is_number(value: object) -> bool:
 
 
 def frame_index(message: Mapping[str, Any], frames: int) -> int:
-    """`message["frame"]`, one of so many. Raises MalformedMessage."""
+    """`message["frame"]`, an index below `frames`. Raises MalformedMessage."""
     index: int = typed(message, "frame", int)
     if not 0 <= index < frames:
         raise MalformedMessage(f"frame {index} of {frames}")

@@ -1,4 +1,4 @@
-"""The process that a tracker lives in. Started by `process.WorkerProcess`, which see.
+"""The process that a tracker lives in, started by `process.WorkerProcess`.
 
 Needs the standard library, numpy and pluggy only, so that it runs in other people's environments.
 Whatever the tracker prints goes to standard error, which is the run's log.

@@ -53,7 +53,7 @@ class ParentSettings:
 class ParentTraining(TrainingRun):
     """A run in a folder: `checkpoint.pt`, `losses.csv`, `osvos-parent.safetensors`.
 
-    Goes on from the folder's checkpoint as if it had never stopped. Raises RunError if that run had
+    Resumes from the folder's checkpoint as if it had never stopped. Raises RunError if that run had
     other settings.
     """
 

@@ -46,7 +46,7 @@ def crossval(
     """Train five folds of DAVIS-2016 train; run trackers on the videos that each held out.
 
     Options are chosen by this table: no video in it was seen by the weights that track it. The same
-    command goes on where it stopped. Weights: OUT/fold-N/meta/last.safetensors.
+    command resumes where it stopped. Weights: OUT/fold-N/meta/last.safetensors.
     """
     from vosbench_eosvos.crossval import cross_validate
 

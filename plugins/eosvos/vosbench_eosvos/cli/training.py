@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 @click.option(
     "--parent",
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Go on from the weights of an earlier pre-training instead.",
+    help="Start from the weights of an earlier pre-training instead.",
 )
 @click.option("--steps", default=3600, show_default=True)
 @click.option("--units", default=2, show_default=True, help="Units of work a step.")
@@ -113,7 +113,7 @@ def pretrain(
 @click.option(
     "--level",
     type=click.Choice(["global", "neuron", "parameter"]),
-    help="What one learning rate governs; default: as in the parent, all rates going on.",
+    help="What one learning rate governs; default: as in the parent, which keeps all rates.",
 )
 @click.option("--start-rate", type=float, help="Every learning rate at first; default: searched.")
 @click.option(
