@@ -97,6 +97,9 @@ def test_tags_that_cannot_be_read_or_fit_nothing_are_named(
     make_run("exact")
     (tmp_path / "tags.json").write_text('{"ant": ["X"]}')
     assert read_tags(tmp_path / "tags.json") == {"ant": ["X"]}
+    lvos = {"sets": ["val"], "videos": {"ant": {"set": "val", "attributes": ["OCC", "FM"]}}}
+    (tmp_path / "val_meta_attribute.json").write_text(json.dumps(lvos))
+    assert read_tags(tmp_path / "val_meta_attribute.json") == {"ant": ["OCC", "FM"]}
     (tmp_path / "bad.csv").write_text("name\nant\n")
     with pytest.raises(DatasetError, match=r"bad\.csv cannot be read as tags"):
         read_tags(tmp_path / "bad.csv")

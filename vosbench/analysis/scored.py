@@ -161,8 +161,8 @@ def score_run(run: Run, open_data: Callable[[], Dataset], jobs: int = 1) -> Scor
 
     stored = Summary.read(run.scores)
     known = stored and stored.key
-    measured = [name for name, _ in known.metrics] if known else []
-    metrics = [KNOWN_METRICS[name] for name in measured if name in KNOWN_METRICS]
+    measured = {name for name, _ in known.metrics} if known else set()
+    metrics = [spec for name, spec in KNOWN_METRICS.items() if name in measured]
     key = key_of(run, metrics)
     stale = known.difference(key) if known else "it has no scores that say what they are of"
     if stale:

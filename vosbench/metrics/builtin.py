@@ -50,9 +50,9 @@ SPECS = (
         metric=f"{_MEASURES}.last_quarter:LastQuarter",
         summary="J over the last quarter of the frames, as VOST's J_tr",
         columns=(
-            Column(name="J-last", summary="mean"),
-            Column(name="J-last-Recall", summary="share of frames above 0.5"),
-            Column(name="J-last-Decay", summary="first less last bin", better="lower"),
+            Column(name="J-last", summary="mean J over the last quarter of the frames"),
+            Column(name="J-last-Recall", summary="share of these frames with J above 0.5"),
+            Column(name="J-last-Decay", summary="how much J falls over them", better="lower"),
         ),
     ),
     SequenceMetricSpec(
@@ -71,14 +71,14 @@ SPECS = (
         name="switches",
         metric=f"{_MEASURES}.switches:Switches",
         summary="predictions that lie on another object",
-        columns=(Column(name="Switches", summary="share of frames", better="lower"),),
+        columns=(Column(name="Switches", summary="share of frames on another", better="lower"),),
     ),
     SequenceMetricSpec(
         name="hota",
         metric=f"{_MEASURES}.hota:Hota",
         summary="higher order tracking accuracy of label maps, as BURST reports it",
         columns=(
-            Column(name="HOTA", summary="geometric mean of both below"),
+            Column(name="HOTA", summary="geometric mean of detection and association"),
             Column(name="DetA", summary="detection accuracy"),
             Column(name="AssA", summary="association accuracy"),
         ),
@@ -87,7 +87,7 @@ SPECS = (
         name="boundary-iou",
         metric=f"{_MEASURES}.boundary_iou:BoundaryIou",
         summary="overlap of boundaries of 0.02 of the frame's diagonal",
-        columns=(Column(name="Boundary-IoU", summary="mean over frames"),),
+        columns=(Column(name="Boundary-IoU", summary="overlap of the boundaries"),),
     ),
     SequenceMetricSpec(
         name="temporal-stability",

@@ -169,7 +169,8 @@ def davis_tags() -> dict[str, list[str]]:
 
 def read_tags(path: Path) -> dict[str, list[str]]:
     """Sequence -> tags, from a file: csv with the columns `sequence` and `attributes` (or `tags`),
-    several separated by blanks; or JSON, {sequence: [tag, ...]}.
+    several separated by blanks; or JSON, {sequence: [tag, ...]}, or as LVOS gives its attributes,
+    {"videos": {sequence: {"attributes": [tag, ...]}}}.
 
     Raises:
         DatasetError: the file cannot be read as either.
@@ -177,7 +178,10 @@ def read_tags(path: Path) -> dict[str, list[str]]:
     try:
         text = path.read_text(encoding="utf-8")
         if path.suffix.lower() == ".json":
-            return {str(name): [str(t) for t in tags] for name, tags in json.loads(text).items()}
+            content = json.loads(text)
+            if isinstance(videos := content.get("videos"), dict):  # {val,test}_meta_attribute.json
+                content = {name: video["attributes"] for name, video in videos.items()}
+            return {str(name): [str(t) for t in tags] for name, tags in content.items()}
         rows = list(csv.DictReader(text.splitlines()))
         column = "attributes" if rows and "attributes" in rows[0] else "tags"
         return {row["sequence"]: (row[column] or "").split() for row in rows}

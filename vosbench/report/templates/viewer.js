@@ -137,6 +137,8 @@ function layOut() {
   viewer.width = $("pictures").clientWidth;
   $("pictures").style.setProperty("--columns", columns(runs.length, viewer.width || window.innerWidth));
   $("pictures").classList.toggle("few", runs.length < 3);
+  const [tall, wide] = viewer.page?.size ?? [9, 16];
+  $("pictures").style.setProperty("--aspect", wide / tall);
 }
 
 function refresh() {
