@@ -144,18 +144,39 @@ def test_options_go_to_the_trackers_that_have_them(plugin):
     [
         ("segfault", "the process was killed by SIGSEGV"),
         ("exit", "the process ended with exit code 7"),
-        ("hang", "no answer within 8 s (--timeout)"),
+        ("hang", "no answer within 4 s (--timeout), so it was ended"),
     ],
 )
 def test_a_tracker_that_dies_or_hangs_fails_that_case_only(fault, reason):
     result = suite(
         "fake", "--plugin", FAKES, "-o", f"fault={fault}", "-o", "sequence=repeats",
-        "--case", "runs", "--case", "repeats", "--case", "causal", "--timeout", "8", "--json",
+        "--case", "runs", "--case", "repeats", "--case", "causal", "--timeout", "4", "--json",
     )  # fmt: skip
     assert result.exit_code == PluginError.exit_code
     (trial,) = json.loads(result.stdout)
     assert [case["status"] for case in trial["cases"]] == ["passed", "failed", "passed"]
     assert trial["cases"][1]["reason"] == reason
+
+
+def test_where_every_case_is_skipped_nothing_has_passed(plugin):
+    result = suite(
+        "still", "--plugin", plugin, "--untrained", "--case", "finds", "--case", "finds-odd"
+    )
+    assert result.exit_code == 0, result.output
+    assert "still is put to no case: 2 skipped." in result.stdout
+    result = suite("still", "--plugin", plugin, "--untrained", "--case", "finds", "--json")
+    assert [trial["status"] for trial in json.loads(result.stdout)] == ["skipped"]
+
+
+def test_what_a_tracker_prints_does_not_get_between_the_cases(tmp_path, capfd):
+    path = tmp_path / "loud.py"
+    path.write_text(
+        PLUGIN.replace("def __init__(self, ctx): pass", "def __init__(self, ctx): print('LOUD')")
+    )
+    result = suite("still", "--plugin", str(path), "--case", "runs")
+    assert result.exit_code == 0, result.output
+    seen = capfd.readouterr()
+    assert "LOUD" not in result.output + seen.out + seen.err
 
 
 def test_one_that_cannot_be_built_says_why():

@@ -15,7 +15,7 @@ import pytest
 from vosbench.errors import PluginError, UsageError
 from vosbench.plugins import Plugins
 from vosbench.running.runner import find_tracker, run
-from vosbench.testing import fakes
+from vosbench.testing import check_apart, conformance_cases, fakes
 
 
 @pytest.fixture
@@ -71,6 +71,14 @@ def test_a_tracker_is_described_by_its_own_environment(plugins, bare_python):
 def test_an_unusable_interpreter_is_named(plugins, python, error, message):
     with pytest.raises(error, match=message):
         find_tracker(plugins, "fake", python)
+
+
+def test_the_conformance_suite_runs_there(plugins, bare_python, tmp_path, monkeypatch):
+    monkeypatch.setenv("VOSBENCH_CONFIG", str(tmp_path / "config.toml"))
+    (tmp_path / "config.toml").write_text(f'[trackers.fake]\npython = "{bare_python}"\n')
+    wanted = [case for case in conformance_cases() if case.name in ("runs", "processes", "finds")]
+    outcomes = list(check_apart(plugins, "fake", wanted))
+    assert [outcome.status for outcome in outcomes] == ["passed"] * 3, outcomes
 
 
 def test_an_environment_without_numpy_is_explained(plugins, tmp_path):

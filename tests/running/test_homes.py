@@ -154,6 +154,8 @@ def test_an_environment_is_made_used_beside_others_made_again_and_removed(
     masks = [sorted(p.read_bytes() for p in f.parent.glob("masks/**/*.png")) for f in (tiny, first)]
     assert masks[0] == masks[1]
 
+    tested = call("test-tracker", "tiny", "--case", "runs", "--case", "processes", *plugin)
+    assert "tiny passes: 2 cases" in tested
     shown = "".join(call("trackers", "tiny", *plugin).split())
     assert f"runsin{tmp_path / 'cache'}" in shown
     assert "making" not in call("trackers", "install", "tiny", *plugin)

@@ -90,13 +90,16 @@ def test_tracker(
       vosbench test-tracker oracle-box --write-annotations true -o annotations=true
     """
     from vosbench.running.executors.environment import resolve_device
+    from vosbench.running.runner import find_tracker
     from vosbench.testing import check_apart, conformance_cases
 
     plugins = load_plugins()
     if bool(names) == everything:
         raise UsageError("give trackers' names, or --all", "`vosbench trackers` lists them.")
     chosen = list(plugins.trackers) if everything else dict.fromkeys(names)
-    specs = [plugins.tracker(name) for name in chosen]
+    specs = [
+        plugins.tracker(name) if everything else find_tracker(plugins, name) for name in chosen
+    ]
     for spec in () if everything else specs:
         _require_device(spec, device)
     given = options_of(specs, options)
@@ -162,7 +165,9 @@ class _Trial:
     def status(self) -> str:
         if self.left_out:
             return "left out"
-        return "failed" if self.problem or self.failed else "passed"
+        if self.problem or self.failed:
+            return "failed"
+        return "passed" if self.count("passed") else "skipped"
 
     @property
     def failed(self) -> list[str]:
@@ -181,7 +186,12 @@ class _Trial:
         return f"{name} fails {len(failed)} of {cases} cases: {', '.join(failed)}"
 
     def lacks(self, error: VosbenchError, device: str) -> bool:
-        """Whether it only lacks the right device or an option that has no default."""
+        """Whether it only lacks the right device, an option that has no default, or the environment
+        that `vosbench trackers install` makes."""
+        from vosbench.running.environments import NotInstalled
+
+        if isinstance(error, NotInstalled):
+            return True
         values = self.spec.resolve_options(self.given).values()
         return isinstance(error, UsageError) and ("" in values or not _runs_on(self.spec, device))
 
@@ -269,6 +279,8 @@ def _praise(trials: list[_Trial]) -> str:
     cases = f"{passed} case{'' if passed == 1 else 's'}" + (
         f", {skipped} skipped" if skipped else ""
     )
+    if len(trials) == 1 and not passed:
+        return f"{trials[0].spec.name} is put to no case: {skipped} skipped."
     if len(trials) == 1:
         return f"{trials[0].spec.name} passes: {cases}."
     return f"{len(tested)} trackers pass: {cases}{left_out}."

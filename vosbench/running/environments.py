@@ -38,6 +38,10 @@ _MARKER = "vosbench.json"
 Tell = Callable[[str], None]
 
 
+class NotInstalled(PluginError):
+    """A tracker needs an environment of its own that was not made yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Home:
     """Where a tracker lives.
@@ -70,7 +74,7 @@ def home_of(plugins: Plugins, name: str, python: str = "") -> Home:
     """Where tracker `name` lives; `python`, of the command line, wins.
 
     Raises:
-        PluginError: it needs an environment of its own that was not made yet.
+        NotInstalled: it needs an environment of its own that was not made yet.
         UsageError: the configuration cannot be used.
     """
     known = load_config().trackers.get(name)
@@ -87,7 +91,7 @@ def home_of(plugins: Plugins, name: str, python: str = "") -> Home:
         return Home(interpreter(str(folder)), (_package(plugins, spec),), options)
     lacking = _lacking(spec.origin)
     if lacking:
-        raise PluginError(
+        raise NotInstalled(
             f"tracker {name!r} needs {', '.join(lacking)}, which our own environment lacks",
             f"`vosbench trackers install {name}` puts it into an environment of its own.",
         )

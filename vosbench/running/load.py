@@ -67,3 +67,10 @@ def _own() -> float:
 def _own_processes() -> set[int]:
     process = psutil.Process()
     return {process.pid, *(child.pid for child in process.children(recursive=True))}
+
+
+def threads_of_worker(workers: int) -> int:
+    """Torch threads of a worker, one of so many here: its share of the cores, or OMP_NUM_THREADS if
+    the user set it."""
+    given = os.environ.get("OMP_NUM_THREADS", "")
+    return int(given) if given.isdecimal() and int(given) > 0 else max(1, cores() // workers)

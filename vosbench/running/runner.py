@@ -7,7 +7,6 @@ runs[0].timing()
 from __future__ import annotations
 
 import contextlib
-import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -19,7 +18,7 @@ from vosbench.errors import DatasetError, PluginError, UsageError
 from vosbench.running.environments import home_of
 from vosbench.running.executors import Executor, Job, Plan
 from vosbench.running.executors.process import WorkerProcess
-from vosbench.running.load import cores
+from vosbench.running.load import cores, threads_of_worker
 from vosbench.running.recorder import PERTURB, Progress, RunRecorder, RunState, changed_options
 from vosbench.specs import OptionValue, TrackerSpec, resolve_factory
 from vosbench.store import Run, check_name, run_name
@@ -188,7 +187,7 @@ def run(
             device=how.device,
             snapshots=asked,
             jobs=how.jobs or 1,
-            threads=_threads(how.jobs or 1 if how.executor == "local" else cores()),
+            threads=threads_of_worker(how.jobs or 1 if how.executor == "local" else cores()),
             timeout=how.timeout,
             warmup=how.warmup,
             isolate=how.isolate,
@@ -266,13 +265,6 @@ def _check_device(spec: TrackerSpec, device: str) -> None:
     if kind not in ("auto", *spec.capabilities.devices):
         can = ", ".join(spec.capabilities.devices)
         raise UsageError(f"--device {device}: tracker {spec.name} runs on {can}")
-
-
-def _threads(jobs: int) -> int:
-    """Torch threads of a worker, one of so many here: its share of the cores, or OMP_NUM_THREADS if
-    the user set it."""
-    given = os.environ.get("OMP_NUM_THREADS", "")
-    return int(given) if given.isdecimal() and int(given) > 0 else max(1, cores() // jobs)
 
 
 def _make_executor(plugins: Plugins, name: str) -> Executor:

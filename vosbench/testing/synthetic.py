@@ -6,11 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vosbench.datasets.reading import write_labels
 from vosbench.tracking.clip import Clip
 from vosbench.types import Frame, Image, LabelMap, Mask
 
@@ -54,6 +52,8 @@ class Synthetic:
 
     def write_annotations(self, folder: Path) -> None:
         """Write the true label maps to `folder`/<name>/<frame>.png."""
+        from vosbench.datasets.reading import write_labels
+
         for index, labels in enumerate(self.labels):
             write_labels(folder / self.name / f"{self[index].name}.png", labels)
 
@@ -109,10 +109,17 @@ def _texture(generator: np.random.Generator, size: tuple[int, ...]) -> Image:
     """Smooth random colours (H, W, 3) around a random mean, with fine grain."""
     height, width = size
     coarse = generator.normal(0, 40, (max(height // 8, 2), max(width // 8, 2), 3))
-    smooth = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
+    rows, columns = (_stretching(*sides) for sides in zip(coarse.shape[:2], size, strict=True))
+    smooth = np.einsum("hr,rck,wc->hwk", rows, coarse, columns)
     image = generator.uniform(70, 185, 3) + smooth + generator.normal(0, 6, (height, width, 3))
     texture: Image = np.clip(image, 0, 255).astype(np.uint8)
     return texture
+
+
+def _stretching(few: int, many: int) -> NDArray[np.float64]:
+    """Weights (many, few) by which a row of few samples becomes one of many, linearly."""
+    where = ((np.arange(many) + 0.5) * few / many - 0.5).clip(0, few - 1)
+    return np.maximum(0, 1 - abs(where[:, None] - np.arange(few)))
 
 
 def still(labels: LabelMap, frames: int) -> NDArray[np.uint8]:

@@ -20,16 +20,17 @@ _BOOTSTRAP = """
 import sys
 if sys.version_info < (3, 11):
     sys.exit("vosbench: needs Python 3.11 or later, this is " + sys.version)
-import importlib.util
+import importlib, importlib.util
 sys.path[:] = [entry for entry in sys.path if entry]
 init = sys.argv[1]
 spec = importlib.util.spec_from_file_location("vosbench", init)
 module = importlib.util.module_from_spec(spec)
 sys.modules["vosbench"] = module
 spec.loader.exec_module(module)
-from vosbench.running.executors.worker import main
-main()
+importlib.import_module(sys.argv[2]).main()
 """
+#: What a tracker's process does unless told otherwise.
+SERVE = "vosbench.running.executors.worker"
 
 _THREAD_VARIABLES = (
     "OMP_NUM_THREADS",
@@ -47,14 +48,17 @@ _SPIN = "2000"
 _WITHHELD = ("VOSBENCH_DATA", "VOSBENCH_CONFIG")
 
 
-def launch(python: str, threads: int, mark: str, log: BinaryIO) -> subprocess.Popen[bytes]:
-    """A process that runs `worker.main`, with pipes to its standard input and output.
+def launch(
+    python: str, threads: int, mark: str, log: BinaryIO, serve: str = SERVE
+) -> subprocess.Popen[bytes]:
+    """A process that runs `main` of a module of ours, with pipes to its standard input and output.
 
     Args:
         python: interpreter of its environment; "" is our own.
         threads: how many threads the libraries of the tracker may use.
         mark: by which everything that it starts is recognized; see `vosbench.processes`.
         log: where what it prints goes.
+        serve: the module.
 
     Raises:
         UsageError: there is no such interpreter.
@@ -69,7 +73,7 @@ def launch(python: str, threads: int, mark: str, log: BinaryIO) -> subprocess.Po
     init = Path(__file__).parents[2] / "__init__.py"
     try:
         return subprocess.Popen(
-            [python or sys.executable, "-c", _BOOTSTRAP, str(init)],
+            [python or sys.executable, "-c", _BOOTSTRAP, str(init), serve],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,

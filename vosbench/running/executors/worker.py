@@ -49,7 +49,7 @@ _TELL_EVERY = 0.2
 
 def main() -> None:
     """Serve the process that started us until it says stop or is gone."""
-    channel = _take_over_pipes()
+    channel = take_over_pipes()
     adopt_and_follow()
     inbox: queue.Queue[tuple[dict[str, Any], list[NDArray[Any]]]] = queue.Queue()
     frames: queue.Queue[NDArray[Any]] = queue.Queue()
@@ -59,7 +59,7 @@ def main() -> None:
             try:
                 message, arrays = channel.receive()
             except ConnectionLost:
-                _end_group()
+                end_group()
             if message["type"] == "frame":
                 frames.put(arrays[0])
             else:
@@ -79,7 +79,7 @@ def main() -> None:
             return
 
 
-def _take_over_pipes() -> Channel:
+def take_over_pipes() -> Channel:
     """Keep the pipes to ourselves: a tracker that prints must not garble them."""
     incoming, outgoing = os.dup(0), os.dup(1)
     channel = Channel(
@@ -101,7 +101,7 @@ def _take_over_pipes() -> Channel:
     return channel
 
 
-def _end_group() -> None:
+def end_group() -> None:
     """End this process and those that the tracker started: the harness is gone."""
     end_tree(os.getpid(), os.environ.get(MARK, ""))
     os._exit(1)
@@ -315,7 +315,7 @@ class _Worker:
         try:
             yield
         except ConnectionLost:
-            _end_group()
+            end_group()
         except (Exception, SystemExit) as error:
             text = traceback.format_exc()
             print(text, file=sys.stderr, flush=True)
