@@ -73,7 +73,7 @@ def test_maps_heads_and_losses(network, example, numbers, first_ones_sampled):
 def test_losses_of_torchvision_today(network, example, golden, first_ones_sampled, monkeypatch):
     """The same with the box losses that torchvision changed since."""
     monkeypatch.setattr(network, "config", replace(network.config, box_beta=1 / 9))
-    monkeypatch.setattr(network.rpn, "_beta", 1 / 9)
+    monkeypatch.setattr(network.rpn, "beta", 1 / 9)
     with torch.no_grad():
         losses = network(*example(0))
     for name, value in golden("torchvision029").numbers["losses"].items():

@@ -23,16 +23,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast, overload
+from typing import cast, overload
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.models.detection import _utils as detection
-from torchvision.models.detection.anchor_utils import AnchorGenerator
 from torchvision.models.detection.faster_rcnn import TwoMLPHead
 from torchvision.models.detection.image_list import ImageList
-from torchvision.models.detection.rpn import RegionProposalNetwork, RPNHead
 from torchvision.ops import FeaturePyramidNetwork, box_iou, clip_boxes_to_image, nms
 from torchvision.ops import roi_align as torchvision_roi_align
 from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
@@ -41,6 +39,7 @@ from vosbench_eosvos.losses import mask_loss
 from vosbench_eosvos.model.config import ModelConfig
 from vosbench_eosvos.model.pyramid import Pyramid
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
+from vosbench_eosvos.model.rpn import build_rpn
 from vosbench_learning.backbone import Backbone, StageOutputs
 from vosbench_learning.norm import GroupNorm
 from vosbench_learning.views import Target
@@ -72,49 +71,6 @@ class Detections:
 
 def _group_norm(channels: int) -> nn.Module:
     return GroupNorm(channels // 8, channels)
-
-
-class _FloatRPNHead(RPNHead):  # type: ignore[misc]
-    """Box arithmetic stays in float32 under autocast."""
-
-    def forward(self, x: list[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        objectness, deltas = super().forward(x)
-        return [o.float() for o in objectness], [d.float() for d in deltas]
-
-
-class _RPN(RegionProposalNetwork):  # type: ignore[misc]
-    """With its box loss at any `beta` of smooth L1 (torchvision's is 1/9, and was plain L1)."""
-
-    def __init__(self, *args: Any, beta: float, **settings: Any) -> None:
-        super().__init__(*args, **settings)
-        self._beta = beta
-
-    def compute_loss(
-        self,
-        objectness: Tensor,
-        pred_bbox_deltas: Tensor,
-        labels: list[Tensor],
-        regression_targets: list[Tensor],
-    ) -> tuple[Tensor, Tensor]:
-        positive, negative = (
-            torch.where(torch.cat(found))[0] for found in self.fg_bg_sampler(labels)
-        )
-        sampled = torch.cat([positive, negative])
-        goal = torch.cat(regression_targets)[positive]
-        box = F.smooth_l1_loss(pred_bbox_deltas[positive], goal, beta=self._beta, reduction="sum")
-        score = F.binary_cross_entropy_with_logits(
-            objectness.flatten()[sampled], torch.cat(labels)[sampled]
-        )
-        return score, box / sampled.numel()
-
-
-class _FloatAnchors(AnchorGenerator):  # type: ignore[misc]
-    """Anchors in float32 whatever the maps are in: bfloat16 would move them by up to 4 pixels."""
-
-    def forward(self, image_list: ImageList, feature_maps: list[Tensor]) -> list[Tensor]:
-        like = [m.new_empty(1, dtype=torch.float32).expand(m.shape) for m in feature_maps]
-        anchors: list[Tensor] = super().forward(image_list, like)
-        return anchors
 
 
 class MaskHead(nn.Sequential):
@@ -163,20 +119,7 @@ class MaskRCNN(nn.Module):
             extra_blocks=LastLevelMaxPool(),
             norm_layer=_group_norm if config.head_norm else None,
         )
-        anchors = _FloatAnchors(config.anchor_sizes, ((0.5, 1.0, 2.0),) * len(config.rpn_levels))
-        (per_cell,) = set(anchors.num_anchors_per_location())
-        self.rpn = _RPN(
-            anchors,
-            _FloatRPNHead(width, per_cell),
-            fg_iou_thresh=0.7,
-            bg_iou_thresh=0.3,
-            batch_size_per_image=config.rpn_samples,
-            positive_fraction=0.5,
-            pre_nms_top_n=dict(zip(("training", "testing"), config.pre_nms, strict=True)),
-            post_nms_top_n=dict(zip(("training", "testing"), config.post_nms, strict=True)),
-            nms_thresh=0.7,
-            beta=config.rpn_beta,
-        )
+        self.rpn = build_rpn(config)
         self.box_head = TwoMLPHead(width * config.box_window**2, config.box_features)
         self.box_score = nn.Linear(config.box_features, 2)
         self.box_delta = nn.Linear(config.box_features, 4)
