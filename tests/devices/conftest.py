@@ -111,3 +111,16 @@ def away():
     with PretendedDevice():
         yield AWAY
     torch._C._set_only_lift_cpu_tensors(before)
+
+
+@pytest.fixture
+def visited():
+    """The devices of all tensors that any module is called with."""
+    devices = set()
+
+    def note(_module, inputs):
+        devices.update(x.device for x in inputs if isinstance(x, torch.Tensor))
+
+    hook = torch.nn.modules.module.register_module_forward_pre_hook(note)
+    yield devices
+    hook.remove()

@@ -76,11 +76,21 @@ def track(weights, tmp_path):
 
 
 @pytest.mark.parametrize("name", TRACKERS)
-def test_a_tracker_keeps_all_on_its_device(name, track, away):
+def test_a_tracker_keeps_all_on_its_device(name, track, away, visited):
     labels = track(name, away)
+    assert visited == {away}
     assert labels.shape == (2, *SIZE)
     if name in ("eosvos-10", "matching", "stm"):
         assert np.array_equal(labels, track(name, "cpu"))
+
+
+def test_no_tracker_for_cards_is_left_out():
+    """Of each class one, but for those whose networks are other libraries' code: these make tensors
+    below Python, where no device can be pretended."""
+    plugins = Plugins()
+    ours = [spec for spec in plugins.trackers.values() if spec.origin is None]
+    on_cards = {spec.factory for spec in ours if "cuda" in spec.capabilities.devices}
+    assert on_cards == {plugins.tracker(name).factory for name in TRACKERS}
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="torch sees no CUDA device")

@@ -90,8 +90,9 @@ STEPS = (pretrain, metatrain, rate_search, validate, osvos_parent, stm)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
-def test_a_training_step_keeps_all_on_its_device(step, corpus, away, tmp_path):
+def test_a_training_step_keeps_all_on_its_device(step, corpus, away, visited, tmp_path):
     there = step(away, corpus, tmp_path / "there")
+    assert visited == {away}
     assert all(np.isfinite(value) for value in there.values())
     if step is metatrain:
         here = step(torch.device("cpu"), corpus, tmp_path / "here")

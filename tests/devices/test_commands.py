@@ -1,0 +1,79 @@
+"""Every training command with `--device`, on the pretended device."""
+
+import pytest
+from click.testing import CliRunner
+
+from vosbench_baselines.cli import baselines
+from vosbench_eosvos.cli import eosvos
+from vosbench_eosvos.learned import LearnedOptimiser
+from vosbench_eosvos.model import MaskRCNN, build_model, get_config
+
+
+@pytest.fixture
+def run(training_folders, tmp_path):
+    def call(group, command, *arguments, photos=True):
+        data = ["--photos", training_folders / "photos"] if photos else []
+        words = [command, *data, "--cache", tmp_path / "cache", *arguments]
+        result = CliRunner().invoke(group, [str(word) for word in words], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        return result.output
+
+    return call
+
+
+@pytest.fixture
+def parent(tmp_path):
+    small = {"fpn_channels": 16, "box_features": 16, "mask_channels": 16, "mask_window": 8}
+    path = tmp_path / "parent.safetensors"
+    LearnedOptimiser.create(build_model(get_config("lite", **small)), "global", 1e-3).save(path)
+    return path
+
+
+def pretrain(run, parent, folder, away):
+    run(eosvos, "pretrain", "--out", folder, "--steps", 1, "--units", 1, "--unit-images", 1,
+        "--parent", parent, "--mask-loss", "lovasz", "--set", "mask_window=8",
+        "--set", "fpn_channels=16", "--set", "box_features=16", "--set", "mask_channels=16",
+        "--float32", "--device", away)  # fmt: skip
+
+
+def metatrain(run, parent, folder, away):
+    run(eosvos, "metatrain", "--out", folder, "--steps", 1, "--tasks", 1, "--inner-steps", 1,
+        "--start-rate", 1e-3, "--level", "neuron", "--parent", parent, "--float32",
+        "--device", away)  # fmt: skip
+
+
+def osvos_parent(run, _parent, folder, away):
+    run(baselines, "osvos-parent", "--out", folder, "--steps", 1, "--batch", 1, "--size", 64,
+        "--float32", "--device", away)  # fmt: skip
+
+
+def stm_train(run, _parent, folder, away):
+    run(baselines, "stm-train", "--out", folder, "--steps", 1, "--clips", 1, "--size", 64,
+        "--float32", "--device", away)  # fmt: skip
+
+
+COMMANDS = (pretrain, metatrain, osvos_parent, stm_train)
+
+
+@pytest.fixture
+def check(run, parent, away, visited, tmp_path):
+    """Run a command and assert that it computed on the pretended device and nowhere else."""
+
+    def call(command):
+        command(run, parent, tmp_path / "out", away)
+        assert list((tmp_path / "out").rglob("*.safetensors"))
+        assert visited == {away}
+
+    return call
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
+def test_a_command_trains_on_its_device(command, check):
+    check(command)
+
+
+@pytest.mark.parametrize("command", [pretrain, metatrain], ids=lambda command: command.__name__)
+def test_a_model_left_behind_is_noticed(command, check, monkeypatch):
+    monkeypatch.setattr(MaskRCNN, "to", lambda model, *_a, **_k: model)
+    with pytest.raises(Exception, match=r"both devices|assert"):
+        check(command)
