@@ -8,7 +8,8 @@ Each row is measured in a process of its own, so that its peak memory is its own
 quickest of `--repeats`, in seconds: other work on the machine only ever adds. A step is split into
 forward, backward and update; its work also by kind of operation (self time in the profiler). One
 object of half the frame's height and a third of its width, batch of one image; the mask loss looks
-at as many positive RoIs as its configuration allows (lite 8, r50 32).
+at as many positive RoIs as its configuration allows (lite 4, r50 32). Convolutions run in bfloat16
+where the trackers choose it, on processors that have it.
 """
 
 from __future__ import annotations
@@ -87,6 +88,7 @@ def measure(case: Case) -> Row:
     from vosbench_eosvos.finetune import loss_of, make_example, to_tensor
     from vosbench_eosvos.learned import LearnedOptimiser
     from vosbench_eosvos.model import build, build_model, get_config, mask_rcnn
+    from vosbench_learning.working_size import bfloat16_pays
 
     clock = time.process_time if case.cpu_time else time.perf_counter
     torch.set_num_threads(case.threads)
@@ -114,7 +116,7 @@ def measure(case: Case) -> Row:
         model = model.to(memory_format=torch.contiguous_format)
         start = model.backbone.start
         patch.object(model.backbone, "start", lambda images: planar(start(images))).start()
-    model.bf16 = case.without != "bfloat16"
+    model.bf16 = case.without != "bfloat16" and bfloat16_pays(torch.device("cpu"))
     learned = LearnedOptimiser.create(model, "neuron", 1e-6)
     params = learned.initial_parameters(drop_frozen=True)
     depth = 0 if case.without == "cached frozen stages" else model.frozen_depth(params)
@@ -206,8 +208,14 @@ def in_own_process(case: Case) -> Row:
 
 def show(cases: list[Case], *, as_json: bool) -> None:
     """Measure and print row by row, as a Markdown table or one JSON object a line."""
+    from torch import device
+
+    from vosbench_learning.working_size import bfloat16_pays
+
     kinds = [*KINDS, "other"]
     if not as_json:
+        pays = bfloat16_pays(device("cpu"))
+        print(f"Convolutions in {'bfloat16' if pays else 'float32'}, as trackers choose here.\n")
         columns = [
             "model",
             "size",

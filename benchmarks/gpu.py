@@ -86,6 +86,7 @@ def agreement(device: torch.device, dataset: str) -> str:
                 command = [sys.executable, "-m", "vosbench", "run", "--tracker", tracker]
                 command += ["--dataset", dataset, "--limit", "1", "--device", place]
                 command += ["-o", "bf16=no"] if tracker != "matching" else []
+                command += ["-o", f"weights={_random_stm(folder)}"] if tracker == "stm" else []
                 command += ["--results", str(results), "--no-evaluate"]
                 done = subprocess.run(
                     command, cwd=ROOT, capture_output=True, text=True, check=False
@@ -104,6 +105,18 @@ def agreement(device: torch.device, dataset: str) -> str:
     return "## Masks against the processor's\n\n" + "\n".join(lines)
 
 
+def _random_stm(folder: str) -> Path:
+    """Weights for `stm`, of which none ship: random ones, the same each time."""
+    from vosbench_baselines.stm.network import StmConfig, StmNet
+    from vosbench_baselines.stm.weights import save_weights
+
+    torch.manual_seed(0)
+    path = Path(folder, "stm.safetensors")
+    if not path.exists():
+        save_weights(StmNet(StmConfig(), pretrained=True), path, {"training": "none"})
+    return path
+
+
 def speeds(device: torch.device, repeats: int) -> str:
     """Milliseconds of a fine-tuning step, a frame and a training step; bytes at the peak."""
     lines = ["| model | step ms | frame ms | pre-training step ms | peak MB |"]
@@ -115,7 +128,26 @@ def speeds(device: torch.device, repeats: int) -> str:
         peak = torch.cuda.max_memory_allocated(device) / 1e6 if device.type == "cuda" else 0
         numbers = " | ".join(f"{1e3 * seconds:.1f}" for seconds in times)
         lines.append(f"| {model} | {numbers} | {peak:.0f} |")
+    lines += ["", f"Pasting a mask and letting it follow edges: {_outline_ms(device, repeats)}."]
     return f"## Speed at {SIZE[1]}x{SIZE[0]}, bfloat16, medians of {repeats}\n\n" + "\n".join(lines)
+
+
+def _outline_ms(device: torch.device, repeats: int) -> str:
+    """Of an object that covers a quarter of the frame, on the device and on the processor."""
+    from vosbench_eosvos.detect import paste_all
+    from vosbench_eosvos.edges import follow_edges
+
+    image = np.random.default_rng(0).integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    logits = torch.randn(3, 80, 80, generator=torch.Generator().manual_seed(0))
+    boxes = torch.tensor([[200.0, 100.0, 620.0, 380.0]]).repeat(3, 1)
+
+    def outline(place: torch.device) -> Callable[[], object]:
+        there = logits.to(place)
+        return lambda: follow_edges(image, paste_all(there, boxes, SIZE), place)
+
+    places = (device, torch.device("cpu"))
+    times = [1e3 * _seconds(outline(place), place, repeats) for place in places]
+    return f"{times[0]:.1f} ms, {times[1]:.1f} ms on the processor"
 
 
 def _model_times(name: str, device: torch.device, repeats: int) -> tuple[float, float, float]:

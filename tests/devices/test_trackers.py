@@ -25,7 +25,7 @@ TRACKERS = {
     "eosvos-paper-50-ona": {"online_every": "1", "online_iterations": "1", "short_side": "64"},
     "handcrafted-10": {},
     "osvos-10": {"transforms": "1"},
-    "onavos-50": {"transforms": "1"},
+    "onavos-50": {"transforms": "1", "online_every": "1", "online_iterations": "1"},
     "matching": {},
     "stm": {},
 }
