@@ -66,8 +66,8 @@ class Capabilities:
         late_objects: accepts new objects in `track`; else one session per group of objects that
             appear in the same frame.
         needs_grad: computes gradients while it tracks (it is never put in inference mode anyway).
-        access: "streaming" sees frames one by one; "video" may read all frames from the start
-            through `ctx.video`.
+        access: "streaming" sees frames one by one; "causal" may read all frames so far through
+            `ctx.video`; "video" all frames, from the start.
         deterministic: two runs with one seed give identical masks: always, never, or on these kinds
             of device.
         blind: finds nothing by design, as a baseline that shows what measures make of that.
@@ -79,7 +79,7 @@ class Capabilities:
     multi_object: bool = True
     late_objects: bool = True
     needs_grad: bool = False
-    access: Literal["streaming", "video"] = "streaming"
+    access: Literal["streaming", "causal", "video"] = "streaming"
     deterministic: bool | tuple[str, ...] = True
     blind: bool = False
     devices: tuple[str, ...] = ("cpu", "cuda")

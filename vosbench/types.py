@@ -153,7 +153,8 @@ def paint(labels: LabelMap, best: Scores, obj: int, probability: Scores) -> None
 
 
 class Video(Protocol):
-    """All frames of a sequence by index, for trackers with `access="video"`."""
+    """Frames of a sequence by index: all of them for trackers with `access="video"`, those so far
+    with `access="causal"`."""
 
     def __len__(self) -> int: ...
     def __getitem__(self, index: int) -> Frame: ...
@@ -179,7 +180,7 @@ class Context:
         scratch: an empty folder of the tracker's own, removed after the sequence.
         logger: messages land in the run's log.
         sequence: name of the sequence being tracked; "" while the factory runs.
-        video: all frames, only for trackers with `access="video"`.
+        video: for trackers with `access="causal"` or `access="video"`, see `Video`.
         snapshots: option name -> values that this run shall answer through
             `Prediction.variants`, keyed "name=value"; only for options in
             `Capabilities.snapshots`.
@@ -230,6 +231,11 @@ class Context:
 
 class Tracker(Protocol):
     """A tracker as a plain class. `update` and `close` may be left out.
+
+    Instead of `init` and `track` it may have `track_all(video, given, ctx)`, a generator that
+    yields a `Prediction` for each frame of `video`, the first with objects included (what it yields
+    there does not count). `video` is `ctx.video`; `given` holds the targets by frame index as they
+    become known. It declares `access="causal"`, or "video" if it reads ahead.
 
     The factory is called once per worker process; then, for each sequence, `init` once, `track`
     for each later frame in order, `update` after each `track`, and `close` at the end.

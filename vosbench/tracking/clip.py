@@ -137,11 +137,37 @@ class UnclockedVideo:
 
     def as_folder(self, folder: Path) -> Path:
         """See `vosbench.types.TrackerVideo`."""
-        from PIL import Image
-
         with self.watch.paused():
-            folder.mkdir(parents=True, exist_ok=True)
-            for index in range(len(self.video)):
-                image = Image.fromarray(self.video[index].image)
-                image.save(folder / f"{index:05d}.jpg", quality=100, subsampling=0)
-        return folder
+            return _write_pictures(self.video, folder)
+
+
+@dataclass(slots=True)
+class FramesSoFar:
+    """The frames of a clip up to frame `now`, as a tracker may read them again: a sequence that
+    grows. Those to come are not in it, nor is their number. Reading stops the tracker's clock."""
+
+    video: UnclockedVideo
+    now: int
+
+    def __len__(self) -> int:
+        return self.now + 1
+
+    def __getitem__(self, index: int) -> Frame:
+        if index > self.now:
+            raise IndexError(f"frame {index} is yet to come: this tracker sees frames as they come")
+        return self.video[range(len(self))[index]]
+
+    def as_folder(self, folder: Path) -> Path:
+        """See `vosbench.types.TrackerVideo`."""
+        with self.video.watch.paused():
+            return _write_pictures(self, folder)
+
+
+def _write_pictures(video: Video, folder: Path) -> Path:
+    from PIL import Image
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for index in range(len(video)):
+        image = Image.fromarray(video[index].image)
+        image.save(folder / f"{index:05d}.jpg", quality=100, subsampling=0)
+    return folder

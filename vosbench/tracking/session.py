@@ -21,7 +21,8 @@ from vosbench.hookspecs import PROJECT, SessionHooks, hookimpl
 from vosbench.plugins import has_hooks
 from vosbench.specs import Capabilities, TrackerSpec, resolve_factory
 from vosbench.tracking.canvas import Canvas
-from vosbench.tracking.clip import Clip, UnclockedVideo, prefetched
+from vosbench.tracking.clip import Clip, FramesSoFar, UnclockedVideo, prefetched
+from vosbench.tracking.generated import Generated
 from vosbench.tracking.isolation import guarded
 from vosbench.tracking.timing import Stopwatch, Timings
 from vosbench.tracking.validation import InvalidPrediction, check_prediction
@@ -67,7 +68,7 @@ class Session:
         threads: torch threads to restore before each sequence; None leaves torch its own choice.
 
     Raises:
-        PluginError: the tracker has neither hooks nor `init` and `track`.
+        PluginError: the tracker has neither hooks nor `init` and `track`, nor `track_all`.
 
     Example:
         session = Session(tracker, spec.capabilities)
@@ -88,7 +89,13 @@ class Session:
             manager.register(tracker)
             self._updates = bool(manager.hook.tracker_update.get_hookimpls())
         else:
-            manager.register(_Adapted(tracker))
+            whole = hasattr(tracker, "track_all")
+            if whole and capabilities.access == "streaming":
+                raise PluginError(
+                    f"tracker {type(tracker).__name__} has track_all and declares to be streaming",
+                    'It needs Capabilities(access="causal"), or "video" if it reads ahead.',
+                )
+            manager.register(_Adapted(Generated(tracker) if whole else tracker))
             self._updates = hasattr(tracker, "update")
         for observer in observers:
             manager.register(observer)
@@ -208,13 +215,15 @@ class Session:
         ("" is the prediction itself)."""
         start = min(given)
         watch = Stopwatch(ctx.device)
-        whole = self._capabilities.access == "video"
-        ctx.video = UnclockedVideo(clip.video, watch) if whole else None
+        whole = UnclockedVideo(clip.video, watch)
+        so_far = FramesSoFar(whole, start)
+        access = self._capabilities.access
+        ctx.video = {"streaming": None, "causal": so_far, "video": whole}[access]
         variants = _variant_names(ctx)
         known: set[int] = set()
         with prefetched(clip.video, start) as frames, self._closing(clip, ctx, on_call):
             for frame in frames:
-                index = frame.index
+                index = so_far.now = frame.index
                 targets = given.get(index, {})
                 _check_targets(clip, frame, targets)
                 known |= set(targets)
