@@ -234,8 +234,9 @@ class Tracker(Protocol):
 
     Instead of `init` and `track` it may have `track_all(video, given, ctx)`, a generator that
     yields a `Prediction` for each frame of `video`, the first with objects included (what it yields
-    there does not count). `video` is `ctx.video`; `given` holds the targets by frame index as they
-    become known. It declares `access="causal"`, or "video" if it reads ahead.
+    there does not count). `video` is `ctx.video`, iterated from that frame on; `given` holds the
+    targets by frame index as they become known. It declares `access="causal"`, or "video" if it
+    reads ahead.
 
     The factory is called once per worker process; then, for each sequence, `init` once, `track`
     for each later frame in order, `update` after each `track`, and `close` at the end.

@@ -13,11 +13,13 @@ import pytest
 from click.testing import CliRunner
 
 from vosbench.cli import main
+from vosbench.cli.new_plugin import LIKE
 from vosbench.errors import UsageError
 
 
-def generate(folder: Path, name: str = "my-tracker") -> Path:
-    result = CliRunner().invoke(main, ["new-plugin", name, "--output", str(folder)])
+def generate(folder: Path, name: str = "my-tracker", like: str = "streaming") -> Path:
+    arguments = ["new-plugin", name, "--like", like, "--output", str(folder)]
+    result = CliRunner().invoke(main, arguments)
     assert result.exit_code == 0, result.output
     return folder / f"vosbench-{name}"
 
@@ -35,9 +37,14 @@ def install(project: Path, site: Path) -> dict[str, str]:
     return {**os.environ, "PYTHONPATH": os.pathsep.join([str(project), str(site)])}
 
 
+@pytest.fixture(params=LIKE)
+def like(request):
+    return request.param
+
+
 @pytest.fixture
-def installed(tmp_path):
-    project = generate(tmp_path)
+def installed(tmp_path, like):
+    project = generate(tmp_path, like=like)
     environment = install(project, tmp_path / "site")
 
     def run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -59,6 +66,7 @@ def test_the_generated_tests_pass(installed):
     assert "21 passed" in result.stdout
 
 
+@pytest.mark.parametrize("like", ["streaming"])
 def test_the_generated_plugin_is_found_and_conforms(installed):
     listing = json.loads(installed("vosbench", "plugins", "--json").stdout)
     (info,) = [info for info in listing if info["name"] == "my-tracker"]

@@ -6,22 +6,35 @@ import importlib.util
 import re
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from vosbench.cli.options import json_option, load_plugins, output_option, plugin_options
 from vosbench.errors import UsageError
 
+if TYPE_CHECKING:
+    import jinja2
+
 _TEMPLATE = Path(__file__).parents[1] / "templates" / "tracker_plugin"
+LIKE = ("streaming", "video", "torch")
 _NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 
 
 @click.command()
 @click.argument("name")
+@click.option(
+    "--like",
+    type=click.Choice(LIKE),
+    default="streaming",
+    show_default=True,
+    help="How the tracker works: streaming takes a frame at a time; video is a generator over the "
+    "frames so far; torch feeds a network, by vosbench.adapt.",
+)
 @output_option("the package", "a new folder here", folder=True)
 @plugin_options
 @json_option
-def new_plugin(name: str, output: Path | None, as_json: bool) -> None:
+def new_plugin(name: str, like: str, output: Path | None, as_json: bool) -> None:
     """Write a plugin package for a tracker called NAME, ready to install and to test.
 
     NAME is what users will type after --tracker: lower case letters, digits and single dashes.
@@ -45,6 +58,7 @@ def new_plugin(name: str, output: Path | None, as_json: bool) -> None:
     _write(
         folder,
         name=name,
+        like=like,
         distribution=distribution,
         package=package,
         class_name="".join(part.capitalize() for part in name.split("-")),
@@ -71,10 +85,19 @@ def _write(folder: Path, **values: str) -> None:
         autoescape=False,  # source code, not HTML
     )
     for source in environment.list_templates(extensions=["jinja"]):
-        relative = source.removesuffix(".jinja").replace("package/", f"{values['package']}/", 1)
-        target = folder / relative
-        try:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(environment.get_template(source).render(values), encoding="utf-8")
-        except OSError as error:
-            raise UsageError(f"{target} cannot be written: {error.strerror}") from None
+        if source.startswith("like/"):
+            continue
+        _render(environment, source, folder, source, values)
+    _render(environment, f"like/{values['like']}.py.jinja", folder, "package/tracker.py", values)
+
+
+def _render(
+    environment: jinja2.Environment, source: str, folder: Path, name: str, values: dict[str, str]
+) -> None:
+    relative = name.removesuffix(".jinja").replace("package/", f"{values['package']}/", 1)
+    target = folder / relative
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(environment.get_template(source).render(values), encoding="utf-8")
+    except OSError as error:
+        raise UsageError(f"{target} cannot be written: {error.strerror}") from None

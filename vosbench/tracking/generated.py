@@ -2,10 +2,34 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from pathlib import Path
 from typing import Any
 
-from vosbench.types import Context, Frame, LabelMap, Prediction, Targets
+from vosbench.types import Context, Frame, LabelMap, Prediction, Targets, TrackerVideo
+
+
+class _FromStart:
+    """A video whose iteration begins with the first frame that has objects."""
+
+    def __init__(self, video: TrackerVideo, start: int) -> None:
+        self._video = video
+        self._start = start
+
+    def __len__(self) -> int:
+        return len(self._video)
+
+    def __getitem__(self, index: int) -> Frame:
+        return self._video[index]
+
+    def __iter__(self) -> Iterator[Frame]:
+        index = self._start
+        while index < len(self._video):  # which may grow
+            yield self._video[index]
+            index += 1
+
+    def as_folder(self, folder: Path) -> Path:
+        return self._video.as_folder(folder)
 
 
 class Generated:
@@ -19,7 +43,9 @@ class Generated:
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Start the generator and let it learn the first objects."""
         self._given = {frame.index: targets}
-        self._steps = self._tracker.track_all(ctx.video, self._given, ctx)
+        assert ctx.video is not None  # the session sees to it
+        video = _FromStart(ctx.video, frame.index)
+        self._steps = self._tracker.track_all(video, self._given, ctx)
         self._next(frame)
 
     def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction | None:  # noqa: ARG002
