@@ -73,6 +73,25 @@ def test_seeds_of_one_tracker_are_one_row(make_run: MakeRun, results: Path, toys
     assert {"J low", "J high", "F high"} <= set(apart.frame.columns)
 
 
+def test_seeds_of_different_codes_are_not_averaged(
+    make_run: MakeRun, results: Path, toys: Dataset
+) -> None:
+    for seed, code in enumerate(("1a2b", "1a2b", "3c4d")):
+        make_run("net", shift=seed, seed=seed, code=code, packages={"torch": "2"})
+    make_run("other", seed=0, packages={"torch": "2"})
+    make_run("other", seed=1, packages={"torch": "3"})
+    make_run("same", seed=0, code="1a2b", packages={"torch": "2"})
+    make_run("same", seed=1, code="1a2b", packages={"torch": "2", "numpy": "1"})
+    table = compare.main_table(scored(results, toys), "toys")
+    assert sorted(table.frame.index) == [
+        *("net", "net+seed=1", "net+seed=2"),
+        *("other", "other+seed=1", "same"),
+    ]
+    notes = "\n".join(table.notes)
+    assert "net: seeds are not averaged, for the plugin's code was not the same for all." in notes
+    assert "other: seeds are not averaged, for torch was not the same for all." in notes
+
+
 def test_success_curves_fall_and_are_drawn(
     make_run: MakeRun, results: Path, toys: Dataset, tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from vosbench.analysis.published import DATASETS, Published, published
 from vosbench.analysis.scored import ScoredRun
-from vosbench.analysis.seeds import SeedGroup, by_seed
+from vosbench.analysis.seeds import SeedGroup, by_seed, mixed_codes
 from vosbench.errors import RunError
 from vosbench.export import Column, Place, Table
 from vosbench.metrics import Column as MeasureColumn
@@ -281,6 +281,10 @@ def _run_notes(
         notes.append("low, high: 95 % bootstrap interval over whole videos.")
     if any(len(group.runs) > 1 for group in groups):
         notes.append(f"Rows of several seeds: their mean; {_SPREAD}: standard deviation.")
+    notes += [
+        f"{name}: seeds are not averaged, for {what} was not the same for all."
+        for name, what in mixed_codes(runs).items()
+    ]
     marks: dict[Place, str] = {}
     if any(scored.run.record.shared_machine for scored in runs):
         notes.append("(FPS): the machine did other work meanwhile; not ranked.")

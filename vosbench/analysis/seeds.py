@@ -42,15 +42,37 @@ class SeedGroup:
 
 
 def by_seed(runs: Sequence[ScoredRun], *, apart: bool = False) -> list[SeedGroup]:
-    """Runs in groups that differ in their seed alone; each for itself if `apart`."""
+    """Runs in groups that differ in their seed alone; each for itself if `apart`, and where they
+    were made of different codes."""
     groups: dict[str, list[ScoredRun]] = {}
+    mixed = mixed_codes(runs)
     for scored in runs:
-        name = scored.name if apart else re.sub(r"\+seed=\d+$", "", scored.name)
+        shared = _without_seed(scored)
+        name = scored.name if apart or shared in mixed else shared
         groups.setdefault(name, []).append(scored)
     return [
         SeedGroup(name if len(members) > 1 else members[0].name, tuple(members))
         for name, members in groups.items()
     ]
+
+
+def mixed_codes(runs: Sequence[ScoredRun]) -> dict[str, str]:
+    """Name that runs of several seeds share -> what their masks were made of and is not the same
+    for all of them."""
+    states: dict[str, dict[str, str]] = {}
+    mixed: dict[str, str] = {}
+    for scored in runs:
+        name, made_of = _without_seed(scored), scored.run.record.made_of
+        known = states.setdefault(name, {})
+        different = [key for key in made_of if known.get(key, made_of[key]) != made_of[key]]
+        if different:
+            mixed.setdefault(name, different[0])
+        known.update(made_of)
+    return mixed
+
+
+def _without_seed(scored: ScoredRun) -> str:
+    return re.sub(r"\+seed=\d+$", "", scored.name)
 
 
 def _mean(values: Sequence[float]) -> float:

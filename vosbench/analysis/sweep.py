@@ -213,8 +213,5 @@ def _require_same_origin(option: str, runs: Mapping[OptionValue, Run]) -> None:
 
 
 def _origin(run: Run) -> dict[str, str]:
-    """Name -> what the run depended on: device, plugin and its code, packages, files."""
-    record = run.record
-    plugin = {f"plugin {record.plugin}": record.versions.get(record.plugin, "")}
-    code = {"the plugin's code": record.code} if record.code else {}
-    return {"device": record.device, **plugin, **code, **record.packages, **record.files}
+    """Name -> what the run depended on: device and code."""
+    return {"device": run.record.device, **run.record.made_of}

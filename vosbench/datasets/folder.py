@@ -46,6 +46,8 @@ def load(root: Path, name: str = "") -> Dataset:
     names = _names(root, images, annotations, doubts)
     sequences = read_sequences(names, images, annotations, binary=None)
     doubts += _doubts(sequences)
+    if (root / "meta.json").is_file():
+        doubts.append("meta.json names no objects of videos and is not read")
     return Dataset(
         name=name or root.resolve().name,
         root=root,
@@ -164,6 +166,11 @@ def _doubts(sequences: Sequence[VideoSequence]) -> list[str]:
             "another number than frames?"
         )
     doubts += [
+        f"{some(odd)} in {s.frames[0].parent}: is it a frame? Others have a number"
+        for s in sequences
+        if (odd := _without_number(s))
+    ]
+    doubts += [
         f"masks of no frame of {s.name}: {some(s.meta['strays'])}"
         for s in sequences
         if "strays" in s.meta
@@ -174,3 +181,9 @@ def _doubts(sequences: Sequence[VideoSequence]) -> list[str]:
         if len(s.objects) > _PLAUSIBLE
     ]
     return doubts
+
+
+def _without_number(sequence: VideoSequence) -> list[str]:
+    """Files among the frames that have no digit in their names, where others have (a preview)."""
+    odd = [path.name for path in sequence.frames if not any(c.isdigit() for c in path.stem)]
+    return odd if len(odd) < len(sequence) else []

@@ -152,6 +152,18 @@ def read_meta(path: Path) -> dict[str, dict[str, Any]]:
         raise DatasetError(f"{path} is no metadata of videos: {error!r}") from None
 
 
+def names_objects(path: Path) -> bool:
+    """Whether `path` is the official metadata of videos and says which objects there are; another
+    JSON document of that name is not. Raises DatasetError naming the file if it is no JSON."""
+    try:
+        document = json.loads(path.read_bytes())
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{path} is no metadata of videos: {error!r}") from None
+    videos = document.get("videos") if isinstance(document, dict) else None
+    entries = videos.values() if isinstance(videos, dict) else ()
+    return any(isinstance(entry, dict) and "objects" in entry for entry in entries)
+
+
 def read_sequence(
     name: str,
     images: Path,

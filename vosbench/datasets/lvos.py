@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
-from vosbench.datasets.layout import find_layouts, path_below, read_meta, read_sequences
+from vosbench.datasets.layout import (
+    find_layouts,
+    names_objects,
+    path_below,
+    read_meta,
+    read_sequences,
+)
 from vosbench.datasets.listing import list_folders, read_list
 
 #: Dataset name -> names that the split's folder goes by; edition, or "" for whichever is there;
@@ -127,8 +133,9 @@ def _edition(path: str, found: Path) -> str:
 def _meta(root: Path) -> dict[str, dict[str, Any]]:
     for folder in (root, root.parent):
         for file in (f"{root.name}_meta.json", "val_meta.json", "meta.json"):
-            if (folder / file).is_file() and (folder == root or root.name[:3] in file):
-                return read_meta(folder / file)
+            path = folder / file
+            if path.is_file() and (folder == root or root.name[:3] in file):
+                return read_meta(path) if names_objects(path) else {}
     return {}
 
 

@@ -14,7 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from vosbench.datasets.base import Archive, Dataset, DatasetSpec, VideoSequence
-from vosbench.datasets.layout import find_layouts, path_below, read_meta, read_sequences
+from vosbench.datasets.layout import (
+    find_layouts,
+    names_objects,
+    path_below,
+    read_meta,
+    read_sequences,
+)
 from vosbench.datasets.listing import IMAGE_SUFFIXES, list_files, list_folders
 from vosbench.errors import DatasetError
 
@@ -129,7 +135,7 @@ def recognise(name: str, root: Path) -> bool:
     meta = next((f / "meta.json" for f in (root, _six_fps_folder(root)) if _has_meta(f)), None)
     if meta is None or edition not in _edition(root):
         return False
-    return any("objects" in entry for entry in read_meta(meta).values())
+    return names_objects(meta)
 
 
 def locate(name: str, root: Path) -> Path | None:

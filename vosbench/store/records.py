@@ -180,6 +180,15 @@ class RunRecord:
     format: int = FORMAT
 
     @property
+    def made_of(self) -> dict[str, str]:
+        """Everything whose state its masks depend on -> that state: the plugin's version and code,
+        packages, weights and further files. What is not known is not there."""
+        plugin = {f"plugin {self.plugin}": self.versions.get(self.plugin, "")}
+        code = {"the plugin's code": self.code}
+        known = {name: state for name, state in (plugin | code).items() if state}
+        return {**known, **self.packages, **self.files}
+
+    @property
     def name(self) -> str:
         """The run's name: the tracker's, and what was changed."""
         return run_name(self.tracker, self.changed, self.seed)

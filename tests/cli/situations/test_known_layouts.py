@@ -83,3 +83,17 @@ def test_the_folder_above_shows_the_way(tmp_path: Path, vosbench) -> None:
     result = vosbench("datasets", "verify", "YouTube-VOS")
     assert result.exit_code == 3
     assert "YouTube-VOS/2019/train, YouTube-VOS/2019/valid" in result.output
+
+
+@pytest.mark.parametrize("text", ['{"name": "mine"}', "[]", '{"videos": [1]}'])
+def test_another_meta_json_makes_no_youtube_vos(tmp_path: Path, vosbench, text: str) -> None:
+    write_frames(tmp_path / "valid/JPEGImages/a")
+    write_masks(tmp_path / "valid/Annotations/a", [squares(1)] * FRAMES)
+    (tmp_path / "valid/meta.json").write_text(text)
+    result = vosbench("datasets", "verify", "valid")
+    assert result.exit_code == 0, result.output
+    assert "meta.json names no objects of videos and is not read" in result.output
+    (tmp_path / "valid/meta.json").write_text(text[:-1])
+    result = vosbench("datasets", "verify", "valid")
+    assert result.exit_code == 3
+    assert "valid/meta.json is no metadata of videos" in result.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shutil
 from pathlib import Path
 
 import pytest
@@ -201,3 +202,14 @@ def test_an_archive_is_no_folder(tmp_path: Path, vosbench) -> None:
     result = vosbench("run", "--tracker", "copy-first", "--dataset", "data.zip")
     assert result.exit_code == 3
     assert "data.zip is a file, not a folder" in result.output
+
+
+def test_a_preview_among_the_frames_is_doubted(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    frames = tmp_path / "data/JPEGImages/480p/a"
+    shutil.copyfile(frames / "00000.jpg", frames / "preview.jpg")
+    result = vosbench("run", "--tracker", "copy-first", "--dataset", "data", "--no-evaluate")
+    assert (
+        "preview.jpg in data/JPEGImages/480p/a: is it a frame? Others have a number"
+        in result.output
+    )
