@@ -23,7 +23,7 @@ from vosbench.datasets.layout import (
     resolution_folder,
     sequence_folders,
 )
-from vosbench.datasets.listing import list_folders, read_list, some
+from vosbench.datasets.listing import child, list_folders, read_list, some
 from vosbench.errors import DatasetError
 
 _PLAUSIBLE = 50  # objects in one video
@@ -87,7 +87,10 @@ def _images(root: Path, kind: str) -> Path:
     found = sequence_folders(root / kind) if (root / kind).is_dir() else []
     if not found:
         inside = sorted(
-            path.parent for depth in ("*", "*/*") for path in root.glob(f"{depth}/{kind}")
+            path.parent
+            for depth in ("*", "*/*")
+            for images, _ in _KINDS
+            for path in root.glob(f"{depth}/{images}")
         )
         near = [n for n in list_folders(root) if n != kind and n.lower() == kind.lower()]
         way = "Frames (or SEQUENCE.mp4) belong there, masks into Annotations/ in the same way."
@@ -144,6 +147,9 @@ def _names(root: Path, images: Path, annotations: Path, doubts: list[str]) -> tu
     if left_out:
         doubts.append(f"{some(left_out)} in {images}: no frames and no masks, left out")
     names = tuple(name for name in there if name not in left_out)
+    masked = (name for name in list_folders(annotations) if name not in videos)
+    if without := [name for name in masked if not child(images, name).is_dir()]:
+        doubts.append(f"{some(without)} in {annotations}: masks without frames, left out")
     if lists:
         which = some([str(path.relative_to(root / "ImageSets")) for path in lists])
         doubts.append(

@@ -83,6 +83,9 @@ def test_the_folder_above_shows_the_way(tmp_path: Path, vosbench) -> None:
     result = vosbench("datasets", "verify", "YouTube-VOS")
     assert result.exit_code == 3
     assert "YouTube-VOS/2019/train, YouTube-VOS/2019/valid" in result.output
+    write_frames(tmp_path / "sav/sav_val/JPEGImages_24fps/a")
+    result = vosbench("datasets", "verify", "sav")
+    assert "Give one of those inside that have: sav/sav_val." in result.output
 
 
 @pytest.mark.parametrize("text", ['{"name": "mine"}', "[]", '{"videos": [1]}'])

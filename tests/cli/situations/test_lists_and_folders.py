@@ -213,3 +213,11 @@ def test_a_preview_among_the_frames_is_doubted(tmp_path: Path, vosbench) -> None
         "preview.jpg in data/JPEGImages/480p/a: is it a frame? Others have a number"
         in result.output
     )
+
+
+def test_masks_without_frames_are_named(tmp_path: Path, vosbench) -> None:
+    write_sequence(tmp_path / "data", "a", [squares(1)] * FRAMES)
+    write_masks(tmp_path / "data/Annotations/480p/b", [squares(1)] * FRAMES)
+    result = vosbench("datasets", "verify", "data")
+    assert result.exit_code == 0
+    assert "b in data/Annotations/480p: masks without frames, left out" in result.output
