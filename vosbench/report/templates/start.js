@@ -1,10 +1,10 @@
 // Show what the address says, else the first sequence that has pictures; then all else.
 
 setUpViewer();
-setUpPair();
 followLink()
   .then((linked) => linked || openSequence(Math.max(0, overview.pictures.indexOf(true))))
   .finally(() => setTimeout(() => {
+    setUpPair();
     setUpTables();
     setUpPlots();
     setUpFailures();

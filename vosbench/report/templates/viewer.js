@@ -61,10 +61,10 @@ async function openSequence(number, frame = null) {
   if (!page.annotated && ["error", "annotation"].includes(viewer.view)) chooseView("fill");
   $("curve-box").hidden = !page.curves.J.some((curves) => Object.keys(curves).length);
   layOut();
-  if (!pictures) stop();
-  viewer.redraw();
   const at = frame == null ? -1 : page.frames.indexOf(frame);
   if (pictures) await (at < 0 ? showPlace(tellingPlace(page, activeRuns())) : pickFrame(at));
+  else stop();
+  viewer.redraw();
 }
 
 /** Go to picture `place`: slider, pictures and the mark in the curves. */
