@@ -87,6 +87,8 @@ def completions(*typed: str) -> list[str]:
         (("run", "--tracker", "copy"), "copy-first"),
         (("sweep", "--tracker", "copy"), "copy-first"),
         (("test-tracker", "copy"), "copy-first"),
+        (("trackers", "copy"), "copy-first"),
+        (("trackers", "install", "deaot"), "deaot-t"),
         (("run", "--tracker", "flow", "-o", "pre"), "preset="),
         (("run", "--tracker", "flow", "-o", "preset="), "preset=fast"),
         (("compare", "--dataset", "de"), "demo"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 
 import pytest
 
@@ -35,6 +36,16 @@ def test_a_fault_costs_its_own_sequence_only(go, masks, sound, fault):
         assert "fakes.py" in records["bee"].traceback
     others = {name: data for name, data in sound.items() if not name.startswith("bee")}
     assert others.items() <= masks(run).items()
+
+
+def test_whenever_a_tracker_dies_in_another_python_the_frame_is_named(go):
+    """What it sent before it died is read, however soon its end is noticed."""
+    for attempt in range(4):
+        run = go(
+            python=sys.executable, sequences=["bee"], results=str(attempt),
+            options={"fault": "exit", "sequence": "bee"},
+        )  # fmt: skip
+        assert run.sequences()["bee"].error.startswith("track, frame 00002: ")
 
 
 def test_a_tracker_that_cannot_be_loaded_is_a_plugin_error(go):

@@ -55,6 +55,17 @@ class _Registered(Name):
         return ((name, spec.summary) for name, spec in getattr(plugins, self._kind).items())
 
 
+class _Tracker(_Registered):
+    """A tracker of a plugin, or one that the configuration names."""
+
+    def choices(self, ctx: click.Context, text: str, plugins: Plugins) -> Iterable[Choice]:
+        from vosbench.config import load_config
+
+        yield from super().choices(ctx, text, plugins)
+        for name in load_config().trackers.keys() - plugins.trackers.keys():
+            yield name, "of the configuration"
+
+
 class _Run(Name):
     """A run in `--results`, over `--dataset` if that is given, or a tracker that has one."""
 
@@ -122,7 +133,7 @@ class _Protocol(Name):
         return ((name, "") for name in (*PROTOCOLS, *plugins.protocols))
 
 
-TRACKER = _Registered("trackers")
+TRACKER = _Tracker("trackers")
 FORMAT = _Registered("exporters")
 EXECUTOR = _Registered("executors")
 PROTOCOL = _Protocol()

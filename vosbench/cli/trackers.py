@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from vosbench.cli.names import TRACKER
 from vosbench.cli.options import json_option, load_plugins, plugin_options
@@ -21,6 +22,10 @@ class _ShowsByName(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         return super().resolve_command(ctx, args if args[0] in self.commands else ["show", *args])
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        names = TRACKER.shell_complete(ctx, self.params[0], incomplete)
+        return super().shell_complete(ctx, incomplete) + names
 
 
 @click.group(cls=_ShowsByName, invoke_without_command=True)
