@@ -211,6 +211,32 @@ def test_what_it_cannot_use_is_refused(plugin, arguments, message):
     assert message in result.stderr
 
 
+def test_what_a_tracker_draws_when_it_is_built_is_seeded_though_it_is_what_imports_torch(tmp_path):
+    folder = tmp_path / "drawn_plugin"
+    folder.mkdir()
+    declared = PLUGIN[PLUGIN.index("@hookimpl") :].split("    for name")[0]
+    (folder / "__init__.py").write_text(
+        "from vosbench import TrackerSpec, hookimpl\n"
+        + declared.replace("factory=Still", 'factory="drawn_plugin.tracker:Drawn"')
+        .replace("factory=Forgetful", 'factory="drawn_plugin.tracker:Drawn"')
+        .replace("factory=Helped", 'factory="drawn_plugin.tracker:Drawn"')
+    )
+    (folder / "tracker.py").write_text(
+        "import torch\nfrom vosbench import Prediction\n\n"
+        "class Drawn:\n"
+        "    def __init__(self, ctx):\n"
+        "        self.drawn = int(torch.randint(1 << 30, ()))\n"
+        "    def init(self, frame, targets, ctx):\n"
+        "        self.ids = torch.tensor([0, *targets])\n"
+        "    def track(self, frame, targets, ctx):\n"
+        "        generator = torch.Generator().manual_seed(self.drawn)\n"
+        "        labels = torch.randint(len(self.ids), frame.size, generator=generator)\n"
+        "        return Prediction.from_labels(self.ids[labels])\n"
+    )
+    result = suite("still", "--plugin", str(folder), "--untrained", "--case", "processes")
+    assert result.exit_code == 0, result.output
+
+
 def test_two_processes_must_agree(tmp_path):
     path = tmp_path / "counter.py"
     path.write_text(

@@ -55,7 +55,9 @@ def make_tracker(spec: TrackerSpec, ctx: Context, threads: int | None = None) ->
         PluginError: the factory cannot be imported; whatever the factory itself raises passes.
     """
     with guarded(ctx.seed, threads):
-        return resolve_factory(spec.factory)(ctx)
+        factory = resolve_factory(spec.factory)
+    with guarded(ctx.seed, threads):  # anew: only now is torch imported, and can be seeded
+        return factory(ctx)
 
 
 class Session:
