@@ -10,11 +10,15 @@ import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
 from hypothesis import settings
 from PIL import Image
+
+if TYPE_CHECKING:
+    from vosbench_learning.corpus import Corpus
 
 # A slow machine must not fail a property.
 settings.register_profile("vosbench", deadline=None)
@@ -143,3 +147,13 @@ def training_folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     ]
     (davis / "ImageSets/2016/train.txt").write_text("\n".join(lines))
     return root
+
+
+@pytest.fixture(scope="session")
+def corpus(training_folders: Path, tmp_path_factory: pytest.TempPathFactory) -> Corpus:
+    """The photos of `training_folders` and one of its sequences."""
+    from vosbench_learning.corpus import davis_sources, load_corpus, photo_sources
+
+    davis = davis_sources(training_folders / "davis", ["alpha"])
+    sources = photo_sources(training_folders / "photos") + davis
+    return load_corpus(sources, tmp_path_factory.mktemp("corpus"))

@@ -20,7 +20,6 @@ from vosbench.tracking.session import make_tracker
 from vosbench_baselines.stm.network import CONFIGS, Memory, StmConfig, StmNet, aggregate
 from vosbench_baselines.stm.training import ClipSampler, ClipSettings, StmSettings, StmTraining
 from vosbench_baselines.stm.weights import import_reference, load_weights, save_weights
-from vosbench_learning.corpus import davis_sources, load_corpus, photo_sources
 from vosbench_learning.views import ViewSettings
 
 SMALL = StmConfig(key=8, value=16, decoder=8)
@@ -193,13 +192,6 @@ def test_memory_stays_within_its_limit_and_keeps_the_given_frame(weights, tmp_pa
         assert len(tracker.memories[1]) <= 3
     assert tracker.memories[1][0] is first
     assert set(tracker.memories) == {1, 2}
-
-
-@pytest.fixture(scope="module")
-def corpus(training_folders, tmp_path_factory):
-    davis = davis_sources(training_folders / "davis", ["alpha"])
-    sources = photo_sources(training_folders / "photos") + davis
-    return load_corpus(sources, tmp_path_factory.mktemp("cache"))
 
 
 def test_clips_show_their_objects_in_the_first_frame(corpus) -> None:

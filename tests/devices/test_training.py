@@ -20,7 +20,6 @@ from vosbench_eosvos.training.validation import (
     ValidationSettings,
 )
 from vosbench_learning import devices
-from vosbench_learning.corpus import davis_sources, load_corpus, photo_sources
 from vosbench_learning.devices import Loader, training_device
 from vosbench_learning.views import ViewSettings
 
@@ -28,13 +27,6 @@ VIEW = ViewSettings(size=(64, 96), side=(24.0, 60.0))
 META = MetaSettings(
     steps=2, tasks=1, inner_steps=(1,), warmup=1, tasks_from=TaskSettings(view=VIEW)
 )
-
-
-@pytest.fixture(scope="module")
-def corpus(training_folders, tmp_path_factory):
-    davis = davis_sources(training_folders / "davis", ["alpha"])
-    sources = photo_sources(training_folders / "photos") + davis
-    return load_corpus(sources, tmp_path_factory.mktemp("cache"))
 
 
 def network(**changes):

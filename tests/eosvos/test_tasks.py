@@ -3,25 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 import torch
 
 from vosbench_eosvos.training.tasks import TaskSampler, TaskSettings
-from vosbench_learning.corpus import (
-    davis_sources,
-    load_corpus,
-    photo_sources,
-)
 from vosbench_learning.views import ViewSettings
 
 VIEW = ViewSettings(size=(96, 128), side=(24.0, 80.0))
-
-
-@pytest.fixture(scope="module")
-def corpus(training_folders, tmp_path_factory):
-    davis = davis_sources(training_folders / "davis", ["alpha"])
-    sources = photo_sources(training_folders / "photos") + davis
-    return load_corpus(sources, tmp_path_factory.mktemp("cache"))
 
 
 def test_tasks_show_one_object_in_both_frames(corpus):

@@ -3,23 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from vosbench_learning.corpus import (
-    davis_sources,
-    load_corpus,
-    photo_sources,
-)
 from vosbench_learning.views import View, ViewSettings, affine, paste, random_view, tight_box, warp
 
 VIEW = ViewSettings(size=(96, 128), side=(24.0, 80.0))
-
-
-@pytest.fixture(scope="module")
-def corpus(training_folders, tmp_path_factory):
-    davis = davis_sources(training_folders / "davis", ["alpha"])
-    sources = photo_sources(training_folders / "photos") + davis
-    return load_corpus(sources, tmp_path_factory.mktemp("cache"))
 
 
 def test_a_warp_moves_image_and_masks_alike():
