@@ -37,7 +37,7 @@ def test_every_draw_is_the_global_score_of_the_sequences_drawn(
     rules, names = find_protocol(protocol), [f"s{n}" for n in range(6)]
     rows = table(np.random.default_rng(3), names)
     monkeypatch.setattr(intervals, "DRAWS", 50)
-    weights = draw_weights(6)
+    weights = np.concatenate([*draw_weights(6)])
     found = score_intervals(rules, rows, names)
     plain: dict[str, list[float]] = {}
     for draw in weights.astype(int):
@@ -47,6 +47,14 @@ def test_every_draw_is_the_global_score_of_the_sequences_drawn(
     assert set(found) <= set(plain)
     for name, bounds in found.items():
         assert bounds == pytest.approx(np.nanpercentile(plain[name], [2.5, 97.5]), abs=1e-12), name
+
+
+def test_draws_in_parts_are_the_draws_of_one_part() -> None:
+    parts = list(draw_weights(1500))
+    assert len(parts) > 1
+    rng = np.random.default_rng(intervals.SEED)
+    whole = rng.multinomial(1500, np.full(1500, 1 / 1500), intervals.DRAWS)
+    np.testing.assert_array_equal(np.concatenate(parts), whole)
 
 
 def test_intervals_hold_their_scores_and_need_two_sequences(

@@ -127,6 +127,10 @@ class Dataset:
     source: str = ""
     whole: int = 0
     broken: Mapping[str, str] = field(default_factory=dict)
+    _named: dict[str, VideoSequence] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_named", {s.name: s for s in reversed(self.sequences)})
 
     @property
     def size(self) -> int:
@@ -141,9 +145,8 @@ class Dataset:
     def sequence(self, name: str) -> VideoSequence:
         """The sequence called `name`. Raises DatasetError saying what is wrong with it, or naming
         near ones."""
-        for sequence in self.sequences:
-            if sequence.name == name:
-                return sequence
+        if name in self._named:
+            return self._named[name]
         import difflib
 
         from vosbench.errors import DatasetError

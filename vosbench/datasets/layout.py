@@ -10,7 +10,7 @@ import contextlib
 import json
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import replace
@@ -172,6 +172,7 @@ def read_sequence(
     binary: bool | None = False,
     given: Mapping[int, str] | None = None,
     late: bool = False,
+    films: Mapping[str, Sequence[Path]] | None = None,
 ) -> VideoSequence:
     """The sequence `name` from the folder or video `images/name` and the folder
     `annotations/name`, which holds label maps or one folder of masks for each object.
@@ -183,13 +184,14 @@ def read_sequence(
             without, or where there is no such mask, the masks are asked.
         late: look through all masks for objects that appear later; else the first non-empty mask
             names all (ids 1..max, the rule of DAVIS).
+        films: video files in `images` by sequence, if they have been listed.
 
     Raises:
         DatasetError: no frames, no annotation, or a broken file.
     """
     from vosbench.datasets.masks import MaskFiles, find_masks
 
-    frames = _list_frames(images, name)
+    frames = _list_frames(images, name, _films(images) if films is None else films)
     names = [path.stem for path in frames]
     found = MaskFiles(child(annotations, name))
     if found.folder.is_dir():
@@ -226,13 +228,23 @@ def _other_files(folder: Path) -> str:
     return f" but {len(other)} files such as {other[0].name}: masks are PNGs, without loss"
 
 
-def _list_frames(images: Path, name: str) -> tuple[Path, ...]:
+def _films(images: Path) -> dict[str, list[Path]]:
+    """Video files by the name of their sequence."""
+    found: dict[str, list[Path]] = {}
+    for path in _videos(images):
+        found.setdefault(path.stem, []).append(path)
+    return found
+
+
+def _list_frames(
+    images: Path, name: str, every_film: Mapping[str, Sequence[Path]]
+) -> tuple[Path, ...]:
     from vosbench.datasets.videos import extract_frames
 
     folder = child(images, name)
-    films = [path for path in _videos(images) if path.stem == name]
+    films = every_film.get(name, ())
     if len(films) > 1 or (films and folder.is_dir()):
-        both = [folder] * folder.is_dir() + films
+        both = [folder] * folder.is_dir() + [*films]
         raise DatasetError(
             f"{images} holds {name} more than once: {', '.join(path.name for path in both)}",
             "Keep the one that is meant.",
@@ -294,10 +306,14 @@ def read_sequences(
             hold, or none can.
     """
 
+    films = _films(images)
+
     def read(name: str) -> VideoSequence | tuple[str, str]:
         known = given.get(name) if given is not None else None
         try:
-            return read_sequence(name, images, annotations, binary=binary, given=known, late=late)
+            return read_sequence(
+                name, images, annotations, binary=binary, given=known, late=late, films=films
+            )
         except DatasetError as error:
             return name, error.message
 

@@ -9,7 +9,7 @@ sums, all draws at once.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ Floats = NDArray[np.float64]
 LEVEL = 0.95
 DRAWS = 4000
 SEED = 0
+_AT_ONCE = 4_000_000  # weights: those of 1,000 sequences in one part
 
 
 def score_intervals(
@@ -41,11 +42,22 @@ def score_intervals(
     """
     if len(sequences) < 2:
         return {}
-    weights = draw_weights(len(sequences))
     place = {name: n for n, name in enumerate(sequences)}
+    parts = [_drawn(rules, rows, place, measured, w) for w in draw_weights(len(sequences))]
+    return _bounds({name: np.concatenate([part[name] for part in parts]) for name in parts[0]})
+
+
+def _drawn(
+    rules: Protocol,
+    rows: Sequence[Row],
+    place: Mapping[str, int],
+    measured: Sequence[tuple[SequenceMetric, Sequence[Measured]]],
+    weights: Floats,
+) -> dict[str, Floats]:
+    """Every score in the draws of which these are the weights."""
 
     def mean(chosen: Sequence[Row], column: str) -> Floats:
-        sums = np.zeros((len(sequences), 2))
+        sums = np.zeros((len(place), 2))
         for row in chosen:
             if not math.isnan(row[column]):
                 sums[place[row["sequence"]]] += row[column], 1
@@ -54,14 +66,17 @@ def score_intervals(
     draws: dict[str, Floats] = dict(rules.overall(rows, mean))
     for metric, parts in measured:
         draws |= metric.scores(summed(parts, weights))
-    return _bounds(draws)
+    return draws
 
 
-def draw_weights(count: int) -> Floats:
-    """How often each of `count` sequences comes up in each draw, float (DRAWS, count)."""
+def draw_weights(count: int) -> Iterator[Floats]:
+    """How often each of `count` sequences comes up in each of DRAWS draws, float (draws, count); in
+    parts, so that memory does not grow with the number of sequences."""
     rng = np.random.default_rng(SEED)
-    weights: Floats = rng.multinomial(count, np.full(count, 1 / count), DRAWS).astype(np.float64)
-    return weights
+    step = max(1, _AT_ONCE // count)
+    for start in range(0, DRAWS, step):
+        size = min(step, DRAWS - start)
+        yield rng.multinomial(count, np.full(count, 1 / count), size).astype(np.float64)
 
 
 def _bounds(draws: Mapping[str, Floats]) -> dict[str, tuple[float, float]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -82,14 +82,13 @@ class Evaluation:
     ) -> Self:
         """From the scores of all sequences of `dataset`, in its order, none with problems."""
         rows: list[Row] = []
-        frames: list[pd.DataFrame] = []
+        frames = _Columns()
         for video, result in zip(dataset.sequences, results, strict=True):
             for scores in result.objects:
                 keys = {"sequence": video.name, "object": scores.object}
                 rows.append({**keys, **rules.summarise(scores)})
                 there = {"annotated": scores.annotated, "predicted": scores.predicted}
-                columns = {"frame": scores.frames, **there, **scores.values}
-                frames.append(pd.DataFrame({**keys, **columns}))
+                frames.add(keys, {"frame": scores.frames, **there, **scores.values})
         overall = rules.overall(rows)
         through = [spec for spec in metrics if isinstance(spec, SequenceMetricSpec)]
         parts = {m.name: [result.measured[m.name] for result in results] for m in through}
@@ -113,7 +112,7 @@ class Evaluation:
                 **{name: float(value) for scores in further for name, value in scores.items()},
             },
             objects=pd.DataFrame(objects),
-            frames=pd.concat(frames, ignore_index=True),
+            frames=pd.DataFrame(frames.columns),
             official=rules.official,
             intervals=score_intervals(rules, rows, names, found),
             sequence_scores=pd.DataFrame.from_dict(per_sequence, orient="index"),
@@ -250,6 +249,23 @@ class Evaluation:
             raise EvaluationError(
                 f"{path} cannot be read: {error}", "`vosbench evaluate` writes it anew."
             ) from None
+
+
+class _Columns:
+    """Columns that grow; what a row does not have is nan."""
+
+    def __init__(self) -> None:
+        self.columns: dict[str, list[Any]] = {}
+        self._rows = 0
+
+    def add(self, keys: Mapping[str, Any], columns: Mapping[str, Sequence[Any]]) -> None:
+        """Add rows, which share the values of `keys`."""
+        count = len(next(iter(columns.values())))
+        new = {**{name: [value] * count for name, value in keys.items()}, **columns}
+        for name in {**self.columns, **new}:
+            column = self.columns.setdefault(name, [math.nan] * self._rows)
+            column.extend(new.get(name, [math.nan] * count))
+        self._rows += count
 
 
 def clear(folder: Path) -> None:
