@@ -21,6 +21,9 @@ class Option:
 
     The type of the value is the type of the default; `choices` restricts it.
 
+    Raises:
+        PluginError: the default, or a choice, is no value that a run could be noted with.
+
     Example:
         >>> Option("iterations", 10, "fine-tuning steps on the first frame").parse("50")
         50
@@ -30,6 +33,14 @@ class Option:
     default: OptionValue
     help: str
     choices: tuple[OptionValue, ...] = ()
+
+    def __post_init__(self) -> None:
+        for value in (self.default, *self.choices):
+            if type(value) not in (bool, int, float, str) or value != value:
+                raise PluginError(
+                    f"option {self.name}: {value!r} is no value of an option",
+                    "True, False, a number (not nan) or a text can be one.",
+                )
 
     def parse(self, text: str) -> OptionValue:
         """The value that `text` stands for. Raises UsageError naming the option if it fits none."""

@@ -33,6 +33,26 @@ FAULTS = (
         "error: -o preset: expected KEY=VALUE",
     ),
     Fault(
+        "an option that is not a number at all",
+        "run --tracker mine --dataset data --plugin mine.py -o rate=nan",
+        2,
+        "error: option rate='nan' is not a valid float",
+        prepare=lambda: Path("mine.py").write_text(
+            "from vosbench import Option, TrackerSpec, hookimpl\n"
+            "@hookimpl\n"
+            "def vosbench_register_trackers(register):\n"
+            "    rate = Option('rate', 0.5, '')\n"
+            "    spec = TrackerSpec(name='mine', factory=dict, summary='', options=(rate,))\n"
+            "    register(spec)\n"
+        ),
+    ),
+    Fault(
+        "a shard that there is not",
+        "run --tracker flow --dataset data --shard 4/3",
+        2,
+        "error: --shard 4/3: expected I/N with I from 1 to N, such as 3/16",
+    ),
+    Fault(
         "a limit of nothing",
         "run --tracker flow --dataset data --limit 0",
         2,

@@ -95,4 +95,56 @@ FAULTS = (
         "error: mine fails 1 of 1 cases: runs",
         prepare=plugin(track="__import__('os')._exit(3)"),
     ),
+    Fault(
+        "an option whose default is no value",
+        "run --tracker mine --dataset data --plugin mine.py",
+        4,
+        "error: plugin mine.py cannot be loaded: option rate: nan is no value of an option",
+        "`vosbench plugins --verbose --plugin mine.py` shows the traceback.",
+        lambda: Path("mine.py").write_text(
+            "from vosbench import Option\nOption('rate', float('nan'), '')\n"
+        ),
+    ),
+    Fault(
+        "a tracker whose name leads out of the results",
+        "run --tracker ../../out --dataset data --plugin mine.py",
+        5,
+        "run '../../out' cannot name a folder",
+        "Rename it.",
+        plugin(name="../../out"),
+    ),
+    Fault(
+        "a tracker that does not come back",
+        "run --tracker mine --dataset data --plugin mine.py --sequence discs --timeout 6",
+        5,
+        "discs: track, frame 00001: no answer within 6 s (--timeout), so it was ended",
+        prepare=plugin(track="__import__('time').sleep(60)"),
+    ),
+    Fault(
+        "labels that are no whole numbers",
+        "run --tracker mine --dataset data --plugin mine.py --sequence discs",
+        5,
+        "discs: track, frame 00001: ValueError: labels must be integers (object ids), not float64",
+        prepare=plugin(
+            track="return Prediction.from_labels(__import__('numpy').zeros(frame.size))"
+        ),
+    ),
+    Fault(
+        "an error with control characters in its text: they are shown as text",
+        "run --tracker mine --dataset data --plugin mine.py --sequence discs",
+        5,
+        "discs: track, frame 00001: ValueError: \\x1b[31mred",
+        prepare=plugin(track="raise ValueError('\\x1b[31mred')"),
+    ),
+    Fault(
+        "a tracker that puts the clock back",
+        "run --tracker mine --dataset data --plugin mine.py --sequence discs",
+        5,
+        "the tracker's process sent a malformed message: track_seconds is",
+        "not a list of numbers from 0 on",
+        plugin(
+            track="import time; time.perf_counter = lambda: 0.0; "
+            "return Prediction.from_labels(__import__('numpy').zeros(frame.size, 'uint8'))"
+        ),
+    ),
 )

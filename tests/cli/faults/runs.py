@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -30,7 +31,49 @@ def weights_of_today() -> None:
     made_with(files=files, places=places)()
 
 
+def noted_otherwise() -> None:
+    path = RUN / "sequences/more.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"frames": [4], "status": "fine"}))
+
+
+def interrupted() -> None:
+    path = RUN / "run.json"
+    record = json.loads(path.read_text())
+    (RUN / "sequences/more.json").unlink()
+    path.write_text(json.dumps(record | {"status": "running"}))
+
+
 FAULTS = (
+    Fault(
+        "a sequence's record that is broken: it is done again",
+        "run --tracker copy-first --dataset data",
+        0,
+        "copy-first    2/2",
+        prepare=noted_otherwise,
+    ),
+    Fault(
+        "masks that a power cut emptied: they are done again",
+        "run --tracker copy-first --dataset data",
+        0,
+        "the masks of more are not what was recorded; done again",
+        prepare=lambda: (RUN / "masks/more/00002.png").write_bytes(b""),
+    ),
+    Fault(
+        "a run that was interrupted, beside whole ones",
+        "compare --dataset data --tracker copy-first --tracker whole",
+        5,
+        "copy-first: incomplete: 1 not run",
+        "Choose runs by --tracker or --exclude, finish or repeat them",
+        lambda: (shutil.copytree(RUN, RUN.with_name("whole")), interrupted()),
+    ),
+    Fault(
+        "parts of a run with a gap",
+        "merge results --results merged",
+        5,
+        "error: 1 of 2 sequences of data are in no part: more",
+        "Run them, or merge what there is with --partial.",
+        interrupted,
+    ),
     Fault(
         "results that cannot be written",
         "run --tracker flow --dataset data --results locked",

@@ -138,7 +138,9 @@ def typed(message: Mapping[str, Any], key: str, kind: Any) -> Any:
     else:
         fits = isinstance(value, kind) and not (kind is int and isinstance(value, bool))
     if not fits:
-        raise MalformedMessage(f"{key} is {str(value)[:40]!r}, not {kind.__name__}")
+        what = {float: "a number from 0 on", list: "a list of numbers from 0 on"}
+        expected = what.get(kind, kind.__name__)
+        raise MalformedMessage(f"{key} is {str(value)[:40]!r}, not {expected}")
     return value
 
 
