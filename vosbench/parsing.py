@@ -5,11 +5,26 @@ from __future__ import annotations
 import collections.abc
 import dataclasses
 import functools
+import json
 import types
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 _Record = TypeVar("_Record")
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: it is no JSON, or lists lie in lists deeper than anybody writes them.
+    """
+    try:
+        return json.loads(path.read_bytes())
+    except RecursionError:
+        raise ValueError("its lists are nested too deep") from None
 
 
 def record_from(kind: type[_Record], raw: Any) -> _Record:

@@ -114,7 +114,7 @@ def test_more_sequences_score_anew(make_run: MakeRun, toys: Dataset) -> None:
     assert compared(run, toys) == direct.global_scores["J-Mean"]
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "key": {}}', "null"])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"format": 1, "key": {}}', "null", "[" * 99999])
 def test_scores_that_cannot_be_read_are_made_anew(run: Run, toys: Dataset, text: str) -> None:
     before = compared(run, toys)
     (run.scores / "scores.json").write_text(text)

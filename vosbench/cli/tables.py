@@ -37,6 +37,8 @@ def write_tables(tables: Sequence[Table], exporter: ExporterSpec, output: Path |
     if output is None:
         click.echo(text, nl=False)
         return
-    output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(click.unstyle(text), encoding="utf-8")
+    from vosbench.durable import written_whole
+
+    with written_whole(output, sync=False) as stream:
+        stream.write(click.unstyle(text).encode())
     click.echo(f"table: {output}", err=True)

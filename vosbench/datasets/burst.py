@@ -10,7 +10,6 @@ is made of files.
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -21,6 +20,7 @@ from typing import Any
 from vosbench.config import cache_path
 from vosbench.datasets.base import Dataset, DatasetSpec, VideoSequence
 from vosbench.errors import DatasetError
+from vosbench.parsing import read_json
 
 _SPLITS = {"burst-val": ("val", 993), "burst-test": ("test", 1421)}
 _PLACES = ("BURST", "burst")
@@ -64,7 +64,7 @@ def load(name: str, root: Path) -> Dataset:
     split = _SPLITS[name][0]
     path = _annotations(root, split)
     try:
-        entries = json.loads(path.read_bytes())["sequences"]
+        entries = read_json(path)["sequences"]
         masks = _masks(path, entries)
         sequences = tuple(_sequence(e, root / "frames" / split, masks) for e in entries)
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:

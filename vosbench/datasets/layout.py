@@ -7,7 +7,6 @@ they differ in what says which objects there are and where they start.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -30,6 +29,7 @@ from vosbench.datasets.listing import (
     some,
 )
 from vosbench.errors import DatasetError
+from vosbench.parsing import read_json
 
 if TYPE_CHECKING:
     from vosbench.datasets.masks import MaskFiles
@@ -146,7 +146,7 @@ def read_meta(path: Path) -> dict[str, dict[str, Any]]:
     if not path.is_file():
         return {}
     try:
-        videos = json.loads(path.read_bytes())["videos"]
+        videos = read_json(path)["videos"]
         return {str(name): dict(entry) for name, entry in videos.items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise DatasetError(f"{path} is no metadata of videos: {error!r}") from None

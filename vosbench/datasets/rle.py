@@ -15,7 +15,6 @@ video.
 from __future__ import annotations
 
 import functools
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,6 +28,7 @@ from vosbench.datasets.listing import in_order
 from vosbench.datasets.masks import Layers
 from vosbench.datasets.matching import match_names
 from vosbench.errors import DatasetError
+from vosbench.parsing import read_json
 
 if TYPE_CHECKING:
     from vosbench.datasets.base import VideoSequence
@@ -198,7 +198,7 @@ def _write_masks(path: Path, folder: Path) -> None:
 def _read(path: Path, _changed: int) -> dict[str, _Video]:
     """Sequence -> its masks; read once for all sequences."""
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path)
         entries, videos = document, []
         if isinstance(document, dict):
             entries, videos = document["annotations"], document.get("videos", [])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from vosbench.durable import written_whole
 from vosbench.metrics import MetricSpec, SequenceMetricSpec
+from vosbench.parsing import read_json
 from vosbench.plugins import PROTOCOLS_OF_PLUGINS
 from vosbench.provenance import plugin_code
 
@@ -119,7 +120,7 @@ def _stamp(found: Mapping[str, Mapping[str, os.stat_result]]) -> str:
 def _kept(path: Path, stamp: str) -> str:
     """The digest that was kept under `stamp`, or ""."""
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = read_json(path)
         return str(document["digest"]) if document["stamp"] == stamp else ""
     except (OSError, ValueError, KeyError, TypeError):
         return ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from vosbench.evaluation.key import ScoreKey
 from vosbench.metrics import Column
+from vosbench.parsing import read_json
 
 if TYPE_CHECKING:
     from vosbench.evaluation.tables import Evaluation
@@ -59,9 +59,9 @@ class Summary:
     def read(cls, folder: Path) -> Self | None:
         """From what `Evaluation.write` wrote; None if there is nothing, or it is broken."""
         try:
-            document = json.loads((folder / SCORES).read_text(encoding="utf-8"))
+            document = read_json(folder / SCORES)
             return cls(**parsed(document), objects=len(document["objects"]))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
 

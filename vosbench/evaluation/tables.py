@@ -22,6 +22,7 @@ from vosbench.evaluation.summary import FORMAT, SCORES, parsed
 from vosbench.metrics import Column, SequenceMetricSpec
 from vosbench.metrics.protocols import Protocol, Row
 from vosbench.metrics.sequence import summed
+from vosbench.parsing import read_json
 
 _FRAMES = "per-frame.csv"
 _KEYS = ("sequence", "object")
@@ -207,7 +208,7 @@ class Evaluation:
         """What `write` wrote, float for float. Raises EvaluationError if it cannot be read."""
         path = folder / SCORES
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
+            document = read_json(path)
             values = parsed(document)
             del values["scored"]  # the objects say that
             objects = pd.DataFrame(document["objects"])
@@ -243,9 +244,7 @@ class Evaluation:
                 f"{folder} holds no scores: {path.name} is missing",
                 "`vosbench evaluate` writes them.",
             ) from None
-        except (
-            OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError,
-        ) as error:  # fmt: skip
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise EvaluationError(
                 f"{path} cannot be read: {error}", "`vosbench evaluate` writes it anew."
             ) from None
@@ -277,7 +276,7 @@ def clear(folder: Path) -> None:
 def _own_tables(folder: Path) -> list[str]:
     """Names of the tables that a protocol wrote beside `scores.json`."""
     try:
-        names = json.loads((folder / SCORES).read_text(encoding="utf-8"))["tables"]
+        names = read_json(folder / SCORES)["tables"]
         return [Path(str(name)).name for name in names]
     except (OSError, ValueError, KeyError, TypeError):
         return []

@@ -16,7 +16,7 @@ from typing import Any, Self
 
 from vosbench.durable import sync_files, written_whole
 from vosbench.errors import RunError
-from vosbench.parsing import record_from
+from vosbench.parsing import read_json, record_from
 from vosbench.store.records import FORMAT, RunRecord, SequenceRecord
 from vosbench.store.timing import Timing
 
@@ -43,7 +43,7 @@ class Run:
         """The run in `folder`. Raises RunError if there is none or it cannot be read."""
         path = folder / "run.json"
         try:
-            raw = json.loads(path.read_text(encoding="utf-8"))
+            raw = read_json(path)
             if isinstance(raw, dict) and raw.get("format") != FORMAT:
                 raise ValueError(
                     f"its format is {raw.get('format')!r}, this program reads {FORMAT}"
@@ -51,7 +51,7 @@ class Run:
             return cls(folder, record_from(RunRecord, raw))
         except FileNotFoundError:
             raise RunError(f"{folder} is not a run: it has no run.json") from None
-        except (OSError, ValueError, RecursionError) as error:
+        except (OSError, ValueError) as error:
             raise RunError(
                 f"{path} cannot be read: {error}", "--fresh discards the run and starts again."
             ) from None
@@ -101,7 +101,7 @@ class Run:
         not there: the sequence is done again."""
         found: dict[str, SequenceRecord] = {}
         for name in self.record.sequences:
-            with contextlib.suppress(OSError, ValueError, RecursionError):
+            with contextlib.suppress(OSError, ValueError):
                 found[name] = self._sequence(name)
         return found
 
@@ -111,7 +111,7 @@ class Run:
         facts = path.stat()
         stamp = facts.st_mtime_ns, facts.st_size, facts.st_ino
         if self._known.get(name, (None,))[0] != stamp:
-            record = record_from(SequenceRecord, json.loads(path.read_text(encoding="utf-8")))
+            record = record_from(SequenceRecord, read_json(path))
             self._known[name] = stamp, record
         return self._known[name][1]
 

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from vosbench.errors import DatasetError
+from vosbench.parsing import read_json
 
 if TYPE_CHECKING:
     from vosbench.datasets.base import Dataset, VideoSequence
@@ -176,12 +177,12 @@ def read_tags(path: Path) -> dict[str, list[str]]:
         DatasetError: the file cannot be read as either.
     """
     try:
-        text = path.read_text(encoding="utf-8")
         if path.suffix.lower() == ".json":
-            content = json.loads(text)
+            content = read_json(path)
             if isinstance(videos := content.get("videos"), dict):  # {val,test}_meta_attribute.json
                 content = {name: video["attributes"] for name, video in videos.items()}
             return {str(name): [str(t) for t in tags] for name, tags in content.items()}
+        text = path.read_text(encoding="utf-8")
         rows = list(csv.DictReader(text.splitlines()))
         column = "attributes" if rows and "attributes" in rows[0] else "tags"
         return {row["sequence"]: (row[column] or "").split() for row in rows}
