@@ -7,7 +7,6 @@ tags serves any dataset. Measured attributes need none: they are read off the an
 from __future__ import annotations
 
 import csv
-import json
 import math
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
