@@ -103,7 +103,7 @@ FAULTS = (
         "datasets",
         2,
         "error: config.toml: unknown key 'colour'",
-        "Known: data_roots, disable.",
+        "Known: data_roots, disable, trackers.",
         lambda: Path("config.toml").write_text("colour = 'red'"),
     ),
 )
