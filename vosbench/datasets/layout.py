@@ -156,7 +156,7 @@ def names_objects(path: Path) -> bool:
     """Whether `path` is the official metadata of videos and says which objects there are; another
     JSON document of that name is not. Raises DatasetError naming the file if it is no JSON."""
     try:
-        document = json.loads(path.read_bytes())
+        document = read_json(path)
     except (OSError, ValueError) as error:
         raise DatasetError(f"{path} is no metadata of videos: {error!r}") from None
     videos = document.get("videos") if isinstance(document, dict) else None
