@@ -9,6 +9,7 @@ from vosbench_baselines.osvos.network import OsvosNet
 from vosbench_baselines.osvos.parent import ParentSettings, ParentTraining
 from vosbench_baselines.stm.network import StmConfig, StmNet
 from vosbench_baselines.stm.training import ClipSettings, StmSettings, StmTraining
+from vosbench_eosvos.finetune import loss_of, make_example
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import build_model, get_config
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining, search_rate
@@ -78,7 +79,16 @@ def stm(device, corpus, folder):
     return StmTraining(net, corpus, settings, folder, device).advance()
 
 
-STEPS = (pretrain, metatrain, rate_search, validate, osvos_parent, stm)
+def nothing_to_find(device, _corpus, _folder):
+    """A step on an image without an object."""
+    net = network().to(device)
+    image, empty = np.zeros((*VIEW.size, 3), np.uint8), np.zeros(VIEW.size, bool)
+    params = {n: p for n, p in net.named_parameters() if p.requires_grad}
+    loss = loss_of(net, params, make_example(net, image, empty, net.frozen_depth(params)))
+    return {"loss": float(loss)}
+
+
+STEPS = (pretrain, metatrain, rate_search, validate, osvos_parent, stm, nothing_to_find)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
