@@ -9,6 +9,8 @@ import torch
 from torch.utils._python_dispatch import TorchDispatchMode, return_and_correct_aliasing
 from torch.utils._pytree import tree_flatten, tree_map
 
+from vosbench_learning import distributed
+
 #: A name that torch knows and never initialises.
 AWAY = torch.device("xla", 0)
 
@@ -114,9 +116,17 @@ def away():
 
 
 @pytest.fixture
-def visited():
-    """The devices of all tensors that any module is called with."""
+def visited(monkeypatch):
+    """The devices of all tensors that any module is called with, or that processes would exchange:
+    these stay where they were made, for NCCL moves nothing."""
     devices = set()
+    exchange = distributed.all_reduce_sum
+
+    def note_exchanged(tensors):
+        devices.update(x.device for x in tensors)
+        exchange(tensors)
+
+    monkeypatch.setattr(distributed, "all_reduce_sum", note_exchanged)
 
     def note(_module, inputs):
         devices.update(x.device for x in inputs if isinstance(x, torch.Tensor))

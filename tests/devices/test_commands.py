@@ -7,6 +7,7 @@ from vosbench_baselines.cli import baselines
 from vosbench_eosvos.cli import eosvos
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN, build_model, get_config
+from vosbench_eosvos.training import runs
 from vosbench_learning.corpus import DEVELOPMENT_SPLIT
 
 
@@ -43,6 +44,11 @@ def metatrain(run, parent, folder, away):
     run(eosvos, "metatrain", "--out", folder, "--steps", 1, "--tasks", 1, "--inner-steps", 1,
         "--start-rate", 1e-3, "--level", "neuron", "--parent", parent, "--float32",
         "--device", away)  # fmt: skip
+
+
+def metatrain_from_a_searched_rate(run, parent, folder, away):
+    run(eosvos, "metatrain", "--out", folder, "--steps", 1, "--tasks", 1, "--inner-steps", 1,
+        "--level", "neuron", "--parent", parent, "--float32", "--device", away)  # fmt: skip
 
 
 def osvos_parent(run, _parent, folder, away):
@@ -93,6 +99,11 @@ def check(run, parent, away, visited, tmp_path):
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.__name__)
 def test_a_command_trains_on_its_device(command, check):
     check(command)
+
+
+def test_the_search_of_a_rate_keeps_to_its_device(check, monkeypatch):
+    monkeypatch.setattr(runs, "CANDIDATE_RATES", (1e-3,))
+    check(metatrain_from_a_searched_rate)
 
 
 @pytest.mark.parametrize("command", [pretrain, metatrain], ids=lambda command: command.__name__)
