@@ -10,7 +10,6 @@ where none ship; times do not depend on them, but for how many boxes are found.
 from __future__ import annotations
 
 import argparse
-import platform
 import subprocess
 import sys
 import tempfile
@@ -57,7 +56,7 @@ def main() -> None:
 
 def heading(device: torch.device) -> str:
     """Machine, date, and every setting that changes numbers."""
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else platform.processor()
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "a processor"
     matmul, cudnn = torch.backends.cuda.matmul.allow_tf32, torch.backends.cudnn.allow_tf32
     return (
         f"# On a graphics card\n\n{name}, torch {torch.__version__}, CUDA {torch.version.cuda}, "
