@@ -30,6 +30,14 @@ def plugin(
 
 FAULTS = (
     Fault(
+        "a tracker by others whose environment was not made yet",
+        "run --tracker csrt --dataset data",
+        4,
+        "error: tracker 'csrt' needs opencv-contrib-python-headless==5.0.0.93, which our own "
+        "environment lacks",
+        "`vosbench trackers install csrt` puts it into an environment of its own.",
+    ),
+    Fault(
         "a plugin file that is not there",
         "run --tracker mine --dataset data --plugin mine.py",
         4,
