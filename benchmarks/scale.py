@@ -16,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -48,6 +49,8 @@ _PARTS = ("JPEGImages", "Annotations")
 
 #: What a command was, its seconds, and the peak MB of the largest of its processes.
 Measured = tuple[str, float, float]
+#: What was measured, and the commands.
+Rows = list[tuple[str, list[Measured]]]
 
 
 def make_dataset(
@@ -137,56 +140,68 @@ def many_runs(count: int) -> list[Measured]:
         return [(name, *measured("compare", *common)) for name in names]
 
 
-def table(title: str, rows: list[tuple[str, list[Measured]]]) -> str:
-    lines = [f"## {title}", "", "| | command | s | peak MB |", "|---|---|---:|---:|"]
+def table(title: str, rows: Rows) -> str:
+    when = f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[2]:.0f}"
+    lines = [f"## {title}", "", f"| {when} | command | s | peak MB |", "|---|---|---:|---:|"]
     for what, parts in rows:
         lines += [f"| {what} | {name} | {s:.1f} | {mb:.0f} |" for name, s, mb in parts]
     return "\n".join(lines) + "\n"
 
 
+HEAD = f"""# What scale costs
+
+{platform.processor() or platform.machine()}, {os.cpu_count()} cores,
+`python benchmarks/scale.py --write` (`--only SECTION` measures one). Frames of 160x120, a tracker
+that computes nothing; peak memory is of the largest process. Other programs kept the machine busy:
+the load stands in each table.
+"""
+
+SECTIONS: dict[str, tuple[str, Callable[[int], Rows]]] = {
+    "frames": (
+        "Frames of one sequence, one object",
+        lambda n: [(f"{f // n} frames", run_of("scale", 1, f // n, 1)) for f in (1000, 10000)],
+    ),
+    "objects": (
+        "Objects of a sequence of 100 frames",
+        lambda n: [(f"{k} objects", run_of("scale", 1, 100 // min(n, 5), k)) for k in (20, 200)],
+    ),
+    "wrapped": (
+        "One session per object (wrapped), 1000 frames",
+        lambda n: [(f"{k} objects", run_of("scale-single", 1, 1000 // n, k)) for k in (1, 4)],
+    ),
+    "sequences": (
+        "Sequences of 10 frames",
+        lambda n: [(f"{s // n} sequences", run_of("scale", s // n, 10, 1)) for s in (1000, 10000)],
+    ),
+    "runs": (
+        "Runs in one results folder",
+        lambda n: [(f"{r // n} runs", many_runs(r // n)) for r in (100, 1000)],
+    ),
+}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--small", action="store_true", help="a tenth of everything")
+    parser.add_argument("--only", choices=SECTIONS, help="measure one section, keep the others")
     parser.add_argument("--write", action="store_true", help="write scale.md")
     arguments = parser.parse_args()
+    page = Path(__file__).with_suffix(".md")
     n = 10 if arguments.small else 1
-
-    def at(sequences: int, frames: int, objects: int, tracker: str = "scale") -> list[Measured]:
-        return run_of(tracker, max(1, sequences // n), max(4, frames // n), objects)
-
-    small = " --small" if arguments.small else ""
-    text = f"""# What scale costs
-
-{platform.processor() or platform.machine()}, {os.cpu_count()} cores, Python
-{platform.python_version()}, {time.strftime("%Y-%m-%d")},
-`python benchmarks/scale.py{small} --write`.
-Frames of 160x120, a tracker that computes nothing; peak memory is of the largest process. Other
-programs kept the machine busy (load {os.getloadavg()[2]:.0f}).
-
-"""
-    text += table(
-        "Frames of one sequence, one object",
-        [(f"{f // n} frames", at(1, f, 1)) for f in (1000, 10000)],
-    )
-    text += "\n" + table(
-        "Objects of a sequence of 100 frames",
-        [(f"{k} objects", run_of("scale", 1, 100 // (1 if n == 1 else 5), k)) for k in (20, 200)],
-    )
-    text += "\n" + table(
-        "One session per object (wrapped), 1000 frames",
-        [(f"{k} objects", at(1, 1000, k, "scale-single")) for k in (1, 4)],
-    )
-    text += "\n" + table(
-        "Sequences of 4 frames",
-        [(f"{s // n} sequences", run_of("scale", s // n, 4, 1)) for s in (1000, 10000)],
-    )
-    text += "\n" + table(
-        "Runs in one results folder",
-        [(f"{r // n} runs", many_runs(r // n)) for r in (100, 1000)],
-    )
+    parts = dict(_sections(page.read_text())) if arguments.only else {}
+    for name, (title, measure) in SECTIONS.items():
+        if arguments.only in (None, name):
+            parts[title] = table(title, measure(n))
+    text = "\n".join([HEAD, *(parts[title] for title, _ in SECTIONS.values() if title in parts)])
     print(text)
     if arguments.write:
-        Path(__file__).with_suffix(".md").write_text(text)
+        page.write_text(text)
+
+
+def _sections(text: str) -> Iterator[tuple[str, str]]:
+    """Title -> text of each section of a page that was written before."""
+    for part in text.split("\n## ")[1:]:
+        yield part.split("\n", 1)[0], f"## {part.rstrip()}\n"
 
 
 if __name__ == "__main__":

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import importlib.util
+import json
 import os
+import subprocess
+import sys
 import threading
 import time
 import warnings
@@ -13,6 +16,7 @@ import pytest
 
 from vosbench.errors import UsageError
 from vosbench.running.recorder import Progress
+from vosbench.store import Run
 
 RAY = importlib.util.find_spec("ray") is not None
 if not RAY:
@@ -59,6 +63,52 @@ def test_what_no_node_has_is_said_at_once(go, cluster):
     with pytest.raises(UsageError, match="Ray says which GPU"):
         go(executor="ray", device="cuda:1", results="more")
     assert time.monotonic() - began < 20
+
+
+PLUGIN = """
+import os
+import numpy as np
+from vosbench import Prediction, TrackerSpec, hookimpl
+
+class Needy:
+    def __init__(self, ctx):
+        import shipped  # lies on no node: it is sent there
+        assert shipped.ANSWER == 42 and os.environ["SHIPPED"] == "too"
+    def init(self, frame, targets, ctx):
+        self.labels = np.zeros(frame.size, np.uint8)
+    def track(self, frame, targets, ctx):
+        return Prediction.from_labels(self.labels)
+
+@hookimpl
+def vosbench_register_trackers(register):
+    register(TrackerSpec(name="needy", factory=Needy, summary="Needs a module."))
+"""
+
+
+@needs_ray
+def test_modules_and_variables_of_a_tracker_are_sent_along(dataset, cluster, tmp_path):
+    (tmp_path / "needy.py").write_text(PLUGIN)
+    (tmp_path / "lib/shipped").mkdir(parents=True)
+    (tmp_path / "lib/shipped/__init__.py").write_text("ANSWER = 42")
+    how = {"py_modules": [str(tmp_path / "lib/shipped")], "env_vars": {"SHIPPED": "too"}}
+    said = {}
+    for name, content in {"good": how, "bad": {"env_vars": ["SHIPPED"]}}.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(content))
+        said[name] = subprocess.run(
+            [
+                *(sys.executable, "-m", "vosbench", "run", "--plugin", tmp_path / "needy.py"),
+                *("--tracker", "needy", "--dataset", dataset.root, "--results", tmp_path / "r"),
+                *("--executor", "ray", "--fresh", "--runtime-env", tmp_path / f"{name}.json"),
+            ],
+            env={**os.environ, "RAY_ADDRESS": cluster.address},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert said["good"].returncode == 0, said["good"].stderr
+    assert Run.open(tmp_path / "r/tiny/needy").complete
+    assert said["bad"].returncode == 2
+    assert "--runtime-env: " in said["bad"].stderr
 
 
 class KillNode(Progress):

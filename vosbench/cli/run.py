@@ -41,6 +41,21 @@ if TYPE_CHECKING:
     from vosbench.store import Run
 
 
+def _runtime_env(path: Path | None) -> dict[str, Any]:
+    from vosbench.errors import UsageError
+    from vosbench.parsing import read_json
+
+    if path is None:
+        return {}
+    try:
+        found = read_json(path)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--runtime-env {path} cannot be read: {error}") from None
+    if not isinstance(found, dict):
+        raise UsageError(f"--runtime-env {path} holds no object", 'Such as {"pip": ["timm"]}.')
+    return found
+
+
 @click.command()
 @click.option(
     "--tracker",
@@ -121,6 +136,14 @@ if TYPE_CHECKING:
     type=click.FloatRange(0),
     metavar="N",
     help="On a cluster: GPUs of a job, a fraction to share one; 1 where there are any.",
+)
+@click.option(
+    "--runtime-env",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    callback=lambda _ctx, _param, path: _runtime_env(path),
+    metavar="FILE",
+    help="On a cluster: JSON of what Ray is to set up for the trackers on each node: pip, "
+    "py_modules, env_vars, ... (its runtime_env).",
 )
 @click.option(
     "--python",

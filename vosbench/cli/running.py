@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 _SHARED = (
     "options", "seed", "device", "jobs", "limit", "sequences", "fresh", "timeout", "warmup",
-    "isolate", "retries", "gpus", "python", "executor",
+    "isolate", "retries", "gpus", "runtime_env", "python", "executor",
 )  # fmt: skip
 
 #: (what it is, what came of it, why there is nothing).

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from vosbench.datasets.base import Dataset
 from vosbench.errors import DatasetError, PluginError, UsageError
@@ -92,6 +92,8 @@ class RunSettings:
         isolate: a fresh process for each sequence.
         retries: times that a sequence is tried again whose worker's machine was lost.
         gpus: GPUs that each job takes of a cluster; a fraction shares one.
+        runtime_env: what a cluster sets up for the trackers on each node (packages, modules,
+            variables), as Ray's runtime_env.
         python: interpreter of another environment in which the tracker is installed; "" is that
             of the configuration or of `vosbench trackers install`, else our own.
         executor: name of a registered executor.
@@ -112,6 +114,7 @@ class RunSettings:
     isolate: bool = False
     retries: int = 1
     gpus: float | None = None
+    runtime_env: Mapping[str, Any] = field(default_factory=dict)
     python: str = ""
     executor: str = "local"
     perturb: Perturbation | None = None
@@ -193,6 +196,7 @@ def run(
             isolate=how.isolate,
             retries=how.retries,
             gpus=how.gpus,
+            runtime_env=how.runtime_env,
             python=home.python,
             plugin_files=(*plugins.files, *home.plugins),
             disabled=plugins.disabled,

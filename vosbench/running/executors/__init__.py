@@ -55,6 +55,7 @@ class Plan:
         retries: times that a sequence is tried again whose worker's machine was lost.
         gpus: GPUs of a cluster that a job takes, a fraction to share one; None: one if `device`
             asks for one.
+        runtime_env: what a cluster sets up for the trackers on each node, as Ray's runtime_env.
         python: interpreter that the tracker lives in; "" is the one we run in.
         plugin_files, disabled: as given on the command line.
         log: file that the first worker's standard output and error are appended to; those of
@@ -74,6 +75,7 @@ class Plan:
     isolate: bool = False
     retries: int = 1
     gpus: float | None = None
+    runtime_env: Mapping[str, Any] = field(default_factory=dict)
     python: str = ""
     plugin_files: tuple[Path, ...] = ()
     disabled: tuple[str, ...] = ()

@@ -8,6 +8,7 @@ must be installed on each (or in the `--python` that is named).
 from __future__ import annotations
 
 import contextlib
+import logging
 import platform
 import queue
 import tempfile
@@ -40,7 +41,7 @@ class RayExecutor:
 
     def capacity(self, plan: Plan) -> int:
         """Jobs at once if the user names no number: as many as the cluster has room for."""
-        ray = _connect()
+        ray = _connect(plan)
         wanted = _resources(ray, plan)
         return max(1, sum(_fits(wanted, node) for node in _nodes(ray)))
 
@@ -54,14 +55,14 @@ class RayExecutor:
             raise UsageError(
                 f"--device {plan.device}: on a cluster Ray says which GPU", "Give --device cuda."
             )
-        ray = _connect()
+        ray = _connect(plan)
         wanted = _resources(ray, plan)
         _require(ray, wanted)
         track_all(plan, jobs, report, lambda _: _RayWorker(ray, plan, wanted))
 
 
-def _connect() -> Any:
-    """Ray, connected until this process ends."""
+def _connect(plan: Plan) -> Any:
+    """Ray, connected until this process ends, where it sets up what the plan's trackers need."""
     try:
         import ray
     except ImportError:
@@ -69,7 +70,21 @@ def _connect() -> Any:
             "--executor ray: ray is not installed", "pip install 'vosbench[ray]' adds it."
         ) from None
     if not ray.is_initialized():
-        ray.init(log_to_driver=False, include_dashboard=False)
+        environment = dict(plan.runtime_env)
+        try:
+            ray.init(
+                log_to_driver=False,
+                logging_level=logging.WARNING,
+                include_dashboard=False,
+                runtime_env=environment,
+            )
+        except (TypeError, ValueError) as error:
+            raise UsageError(f"--runtime-env: {error}") from None
+    elif plan.runtime_env:
+        raise UsageError(
+            "--runtime-env: this process is connected to Ray already",
+            "Give it to the ray.init that connects.",
+        )
     return ray
 
 
@@ -154,6 +169,8 @@ class _RayWorker:
             yield
         except self._ray.exceptions.RayTaskError as error:  # raised by our own code over there
             raise error.cause if isinstance(error.cause, Exception) else error from None
+        except self._ray.exceptions.RuntimeEnvSetupError as error:
+            raise UsageError(f"--runtime-env cannot be set up: {error}") from None
         except self._ray.exceptions.RayError as error:
             self.alive = False
             raise WorkerLost(f"{type(error).__name__} of Ray") from error
