@@ -8,6 +8,7 @@ must be installed on each (or in the `--python` that is named).
 from __future__ import annotations
 
 import contextlib
+import copy
 import logging
 import platform
 import queue
@@ -33,6 +34,9 @@ from vosbench.types import label_map
 
 _TELL_EVERY = 0.5  # seconds between two reports of a node on the same sequence
 _LOOK_EVERY = 5.0  # seconds after which it is asked whether a worker that does not start ever can
+
+
+_environment: dict[str, Any] = {}  # that this process has connected to Ray with
 
 
 class RayExecutor:
@@ -69,18 +73,19 @@ def _connect(plan: Plan) -> Any:
         raise UsageError(
             "--executor ray: ray is not installed", "pip install 'vosbench[ray]' adds it."
         ) from None
+    global _environment
     if not ray.is_initialized():
-        environment = dict(plan.runtime_env)
+        _environment = dict(plan.runtime_env)
         try:
             ray.init(
                 log_to_driver=False,
                 logging_level=logging.WARNING,
                 include_dashboard=False,
-                runtime_env=environment,
+                runtime_env=copy.deepcopy(_environment),  # Ray puts addresses for folders
             )
         except (TypeError, ValueError) as error:
             raise UsageError(f"--runtime-env: {error}") from None
-    elif plan.runtime_env:
+    elif plan.runtime_env and plan.runtime_env != _environment:
         raise UsageError(
             "--runtime-env: this process is connected to Ray already",
             "Give it to the ray.init that connects.",
