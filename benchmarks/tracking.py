@@ -21,9 +21,10 @@ import time
 from pathlib import Path
 from statistics import median
 
+import cv2
 import numpy as np
 
-from vosbench.tracking.clip import Clip
+from vosbench.types import Frame, Image, Mask
 
 SIZE, RADIUS, LENGTH = (480, 854), 55, 70
 
@@ -94,17 +95,16 @@ def measure(given: argparse.Namespace) -> dict[str, float]:
 
     torch.set_num_threads(given.threads)
     clock = time.process_time if given.cpu_time else time.perf_counter
-    clip = discs(given.one, given.frames + 3)
+    video, masks = discs(given.one, given.frames + 3)
     spec = Plugins().tracker(given.tracker)
     with tempfile.TemporaryDirectory() as folder:
         ctx = make_context(spec, Path(folder))
         tracker = make_tracker(spec, ctx)
         start = clock()
-        tracker.init(clip.video[0], clip.given[0], ctx)
+        tracker.init(video[0], masks, ctx)
         init = clock() - start
         frames = []
-        for index in range(1, len(clip.video)):
-            frame = clip.video[index]
+        for frame in video[1:]:
             start = clock()
             labels = tracker.track(frame, {}, ctx).label_map()
             if hasattr(tracker, "update"):
@@ -115,20 +115,29 @@ def measure(given: argparse.Namespace) -> dict[str, float]:
     return {"init": init, "frame": median(frames[2:]), "peak": peak, "bf16": bf16}
 
 
-def discs(count: int, frames: int) -> Clip:
-    """Up to eight discs, four a row."""
-    from vosbench.testing import textured
-
-    labels = np.zeros((frames, *SIZE), np.uint8)
+def discs(count: int, frames: int) -> tuple[list[Frame], dict[int, Mask]]:
+    """Frames with up to eight discs, four a row, and their masks in the first frame."""
+    random = np.random.default_rng(count)
+    background, *textures = (texture(random) for _ in range(count + 1))
     y, x = np.mgrid[: SIZE[0], : SIZE[1]]
-    for obj in range(count):
-        row, column = divmod(obj, 4)
-        centre = SIZE[0] * (row + 0.5) / 2, SIZE[1] * (column + 0.5) / 4.5
-        for t in range(frames):
-            inside = (y - centre[0]) ** 2 + (x - centre[1] - 4 * t) ** 2 <= RADIUS**2
-            labels[t][inside] = obj + 1
-    objects = dict.fromkeys(range(1, count + 1), 0)
-    return textured(f"discs-{count}", labels, objects, shift=4).clip()
+    found: list[Frame] = []
+    given: dict[int, Mask] = {}
+    for t in range(frames):
+        image = background.copy()
+        for place, own in enumerate(textures):
+            row, column = divmod(place, 4)
+            centre = SIZE[0] * (row + 0.5) / 2, SIZE[1] * (column + 0.5) / 4.5 + 4 * t
+            inside = (y - centre[0]) ** 2 + (x - centre[1]) ** 2 <= RADIUS**2
+            image[inside] = np.roll(own, 4 * t, axis=1)[inside]
+            given.setdefault(place + 1, inside)
+        found.append(Frame(image, t, f"{t:05d}"))
+    return found, given
+
+
+def texture(random: np.random.Generator) -> Image:
+    """Smooth blobs of colour (H, W, 3)."""
+    coarse = random.integers(0, 256, (SIZE[0] // 16, SIZE[1] // 16, 3), dtype=np.uint8)
+    return np.asarray(cv2.resize(coarse, SIZE[::-1], interpolation=cv2.INTER_CUBIC))
 
 
 if __name__ == "__main__":
