@@ -365,20 +365,18 @@ class EosvosTracker:
     def _holds(
         self, found: Candidates, carried: Scores | None, claimed: Scores, won: Scores
     ) -> bool:
-        """Whether a mask has the object's colours and enough of it is left by other objects.
+        """Whether a mask, without what other objects won of it, can be the object's.
 
-        Where motion carries the object's last mask is the object, whatever its colours: one that
-        comes into the frame has not shown all of them.
+        Where motion carries the object's last mask is the object, whatever its colours and however
+        much was claimed besides: one that comes into the frame has not shown all of its colours.
         """
-        mask = claimed > 0.5
-        if (won > 0.5).sum() < WON * mask.sum():
-            return False
-        if found.look is None or not mask.any():
-            return True
+        mask = won > 0.5
         moved = np.zeros_like(mask) if carried is None else carried > 0.5
         if (mask & moved).sum() >= AGREED * (mask | moved).sum():
             return True
-        return found.look.of_mask(mask) >= LIKE_MASK
+        if mask.sum() < WON * (claimed > 0.5).sum():
+            return False
+        return found.look is None or found.look.of_mask(mask) >= LIKE_MASK
 
     @torch.no_grad()
     def _cut_out(
