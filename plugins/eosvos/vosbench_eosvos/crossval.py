@@ -10,9 +10,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vosbench.errors import UsageError
+
 if TYPE_CHECKING:
     import pandas as pd
 
+    from vosbench_eosvos.training.crossval import FoldSettings
     from vosbench_eosvos.training.runs import DataFolders
 
 #: Resamples of the bootstrap over videos, and what is reported of each video.
@@ -29,23 +32,30 @@ def cross_validate(
     trackers: tuple[str, ...],
     options: tuple[str, ...],
     seed: int,
-    train: bool,
+    draw: str,
+    settings: FoldSettings | None,
     bf16: bool,
     device: str,
 ) -> None:
-    """Train `folds` below `out`, run `trackers` over what each held out, print the table.
+    """Train `folds` of a `draw`, run `trackers` over what each held out, print the table.
 
     Everything resumes where it stopped. Folds whose weights are not there yet are left out of the
-    table, which says so.
-    """
-    from vosbench_eosvos.training.crossval import FOLDS, FoldSettings, train_fold
+    table, which says so; without `settings` none are trained.
 
+    Raises:
+        UsageError: a fold that the draw does not have.
+    """
+    from vosbench_eosvos.training.crossval import DRAWS, train_fold
+
+    held_out = DRAWS[draw]
+    if unknown := [fold for fold in folds if fold >= len(held_out)]:
+        raise UsageError(f"no fold {unknown[0]}", f"Folds: 0 to {len(held_out) - 1}.")
     found = {}
     for fold in folds:
         weights = out / f"fold-{fold}" / "meta" / "last.safetensors"
-        if train:
+        if settings is not None:
             weights = train_fold(
-                folders, parent, out, fold, FoldSettings(), bf16=bf16, device=device
+                folders, parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
             )
         if weights.is_file():
             found[fold] = weights
@@ -55,34 +65,36 @@ def cross_validate(
         command += ["--results", str(_results(out, fold)), "-o", f"weights={weights.resolve()}"]
         command += [part for name in trackers for part in ("--tracker", name)]
         command += [part for option in options for part in ("-o", option)]
-        command += [part for name in FOLDS[fold] for part in ("--sequence", name)]
+        command += [part for name in held_out[fold] for part in ("--sequence", name)]
         subprocess.run(command, check=True)
     missing = set(folds) - set(found)
-    click.echo(report({fold: _results(out, fold) for fold in found}, missing))
+    results = {fold: _results(out, fold) for fold in found}
+    click.echo(report(results, held_out, missing))
 
 
 def _results(out: Path, fold: int) -> Path:
     return out / "results" / f"fold-{fold}"
 
 
-def report(results: dict[int, Path], missing: set[int]) -> str:
+def report(
+    results: dict[int, Path], held_out: tuple[tuple[str, ...], ...], missing: set[int]
+) -> str:
     """The table over all runs below the results folders of folds, as text.
 
     Args:
         results: fold -> results folder of `vosbench run`.
+        held_out: the videos of each fold.
         missing: folds without weights.
     """
     import pandas as pd
-
-    from vosbench_eosvos.training.crossval import FOLDS
 
     rows: dict[str, pd.DataFrame] = {}
     for folder in results.values():
         for path in sorted(folder.glob("*/*/scores/scores.json")):
             name = _title(path.parents[1])
             rows[name] = pd.concat([rows.get(name, pd.DataFrame()), _videos(path)])
-    videos = sum(len(FOLDS[f]) for f in results)
-    lines = [f"{videos} videos out of fold ({len(results)} of {len(FOLDS)} folds)"]
+    videos = sum(len(held_out[fold]) for fold in results)
+    lines = [f"{videos} videos out of fold ({len(results)} of {len(held_out)} folds)"]
     lines.append(f"{'run':40s} videos   J&F  95% low  95% high      J      F  J-Decay  worst")
     for name, frame in rows.items():
         low, high = _interval(frame["J&F"])

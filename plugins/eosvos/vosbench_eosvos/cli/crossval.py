@@ -25,6 +25,15 @@ if TYPE_CHECKING:
     help="Weights pre-trained on photos alone (`pretrain` without --davis).",
 )
 @click.option("--folds", default="0,1,2,3,4", show_default=True, help="Which of the five.")
+@click.option(
+    "--draw",
+    default="plain",
+    type=click.Choice(["plain", "kinds"]),
+    show_default=True,
+    help="Folds drawn at random, or by kinds of videos (harsher). Each draw needs its own --out.",
+)
+@click.option("--parent-steps", default=300, show_default=True, help="Pre-training with videos.")
+@click.option("--meta-steps", default=100, show_default=True, help="Meta-training of each fold.")
 @click.option("--tracker", "trackers", multiple=True, default=("eosvos-10",), show_default=True)
 @click.option("-o", "--option", "options", multiple=True, metavar="KEY=VALUE", help="Of trackers.")
 @click.option("--seed", default=0, show_default=True, help="Of the trackers.")
@@ -38,6 +47,9 @@ def crossval(
     out: Path,
     parent: Path,
     folds: str,
+    draw: str,
+    parent_steps: int,
+    meta_steps: int,
     trackers: tuple[str, ...],
     options: tuple[str, ...],
     seed: int,
@@ -49,6 +61,7 @@ def crossval(
     command resumes where it stopped. Weights: OUT/fold-N/meta/last.safetensors.
     """
     from vosbench_eosvos.crossval import cross_validate
+    from vosbench_eosvos.training.crossval import FoldSettings
 
     cross_validate(
         folders,
@@ -58,7 +71,8 @@ def crossval(
         trackers=trackers,
         options=options,
         seed=seed,
-        train=train,
+        draw=draw,
+        settings=FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps) if train else None,
         bf16=bf16,
         device=device,
     )
