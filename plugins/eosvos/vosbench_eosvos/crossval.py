@@ -43,7 +43,7 @@ def cross_validate(
     table, which says so; without `settings` none are trained.
 
     Raises:
-        UsageError: a fold that the draw does not have.
+        UsageError: a fold that the draw does not have, or whose videos could not be tracked.
     """
     from vosbench_eosvos.training.crossval import DRAWS, train_fold
 
@@ -66,7 +66,11 @@ def cross_validate(
         command += [part for name in trackers for part in ("--tracker", name)]
         command += [part for option in options for part in ("-o", option)]
         command += [part for name in held_out[fold] for part in ("--sequence", name)]
-        subprocess.run(command, check=True)
+        if subprocess.run(command).returncode:
+            raise UsageError(
+                f"the videos of fold {fold} could not be tracked",
+                "`vosbench run` says above why; the same command resumes.",
+            )
     missing = set(folds) - set(found)
     results = {fold: _results(out, fold) for fold in found}
     click.echo(report(results, held_out, missing))
