@@ -169,7 +169,8 @@ _TORCH = (
         "float32",
     ),
     _Setting(
-        lambda t: str(t.get_default_device()),
+        # Not get_default_device(): older versions fail in it once None was set.
+        lambda t: str(t.empty(0).device),
         # None means the CPU too, and costs nothing.
         lambda t, v: t.set_default_device(None if v == "cpu" else v),
         "cpu",
