@@ -21,7 +21,8 @@ from typing import Any, BinaryIO
 @contextlib.contextmanager
 def whole_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
     """Where to write what becomes the file `path` at the end of the block; if the block raises,
-    `path` stays as it was and nothing is left beside it. Folders are made.
+    `path` stays as it was and nothing is left beside it. Folders are made. A device or a pipe is
+    written to, not replaced.
 
     Args:
         sync: file and folder survive a power cut from then on; else see `sync_files`.
@@ -33,6 +34,9 @@ def whole_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
         with whole_file(path) as part:
             torch.save(content, part)
     """
+    if path.exists() and not path.is_file():
+        yield path
+        return
     # Short, so that a name of the full length that a file system allows can be written too.
     part = path.with_name(f".{os.getpid()}-{secrets.token_hex(4)}.part")
     try:
@@ -51,7 +55,7 @@ def whole_file(path: Path, *, sync: bool = True) -> Iterator[Path]:
 @contextlib.contextmanager
 def written_whole(path: Path, *, sync: bool = True) -> Iterator[BinaryIO]:
     """`whole_file` as a binary stream."""
-    with whole_file(path, sync=sync) as part, part.open("xb") as stream:
+    with whole_file(path, sync=sync) as part, part.open("wb") as stream:
         yield stream
 
 

@@ -74,6 +74,23 @@ def test_a_table_that_does_not_fit_or_lacks_a_run_is_no_success(data, tmp_path):
     assert f"left out: {broken}/run.json cannot be read: it has no 'tracker'" in left_out.stderr
 
 
+def test_a_table_goes_into_a_pipe_and_to_where_a_link_leads(data, tmp_path):
+    results = tmp_path / "results"
+    where = ("--dataset", data, "--results", results, "--format", "csv")
+    assert vosbench("run", "--tracker", "copy-first", *where[:4]).returncode == 0
+    table, link, pipe = (tmp_path / name for name in ("table.csv", "link.csv", "pipe"))
+    table.write_text("old")
+    link.symlink_to(table)
+    assert vosbench("compare", *where, "--output", link).returncode == 0
+    assert link.is_symlink()
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    assert vosbench("compare", *where, "--output", pipe).returncode == 0
+    assert os.read(reader, 65536) == table.read_bytes()
+    assert b"copy-first" in table.read_bytes()
+    os.close(reader)
+
+
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "../../esc", "a\\b", "a\x1b[31m", "\udc80"])
 def test_names_that_cannot_name_a_folder_are_refused(name):
     with pytest.raises(RunError, match="cannot name a folder"):

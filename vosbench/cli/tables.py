@@ -39,6 +39,8 @@ def write_tables(tables: Sequence[Table], exporter: ExporterSpec, output: Path |
         return
     from vosbench.durable import written_whole
 
-    with written_whole(output, sync=False) as stream:
+    # What a link leads to is written, /dev/stdout among them; the link stays.
+    target = output.resolve() if output.is_file() else output
+    with written_whole(target, sync=False) as stream:
         stream.write(click.unstyle(text).encode())
     click.echo(f"table: {output}", err=True)
