@@ -92,7 +92,7 @@ def whole_state():
         "numpy": np.geterr(),
         "opencv": cv2.getNumThreads(),
         "type": torch.get_default_dtype(),
-        "device": torch.get_default_device(),
+        "device": torch.empty(0).device,
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "precision": torch.get_float32_matmul_precision(),
         "anomaly": torch.is_anomaly_enabled(),
