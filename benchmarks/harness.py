@@ -159,9 +159,11 @@ def main() -> None:
     alone, whole = np.median(pairs, axis=0)
     spoken = np.median([help_seconds() for _ in repeats], axis=0)
 
+    limit = f" --limit {arguments.limit}" if arguments.limit else ""
+    command = f"python benchmarks/harness.py{limit}"
     report = f"""# What the harness costs
 
-`python benchmarks/harness.py --write`, Python {platform.python_version()}, {cores()} cores, \
+`{command} --write`, Python {platform.python_version()}, {cores()} cores, \
 load {os.getloadavg()[0]:.1f}
 
 | measure | limit | elapsed | processor |
