@@ -6,7 +6,8 @@ ROOT holds DAVIS (2016 train), EXTRA and DAVIS-2017-240p, in DAVIS layout. Track
 motorways, with several cars each, apart from the rest), DAVIS-2017-240p, the demo, the development
 split of DAVIS-2016 train, and three harder views of it, which are written into FOLDER: played
 backwards, every third frame, from the middle on. Runs lie in FOLDER/results; the same command goes
-on where it stopped, and `--sets` does a part. The table holds what is complete.
+on where it stopped, and `--sets` does a part. The table holds what is complete; `--write` leaves the
+sections below it as they are.
 """
 
 from __future__ import annotations
@@ -22,8 +23,6 @@ import pandas as pd
 
 import vosbench
 from vosbench.datasets.base import Dataset, VideoSequence
-
-ROOT = Path(__file__).parents[1]
 
 #: Harder views: which of a video's frames are shown, in which order.
 VIEWS: dict[str, Callable[[Sequence[Path]], Sequence[Path]]] = {
@@ -110,7 +109,7 @@ def row(name: str, dataset: Dataset, masks: Path, objects: pd.DataFrame) -> dict
     return {
         "videos": f"{name} ({len(videos)}, {len(objects)} objects)",
         "J&F": f"{mean['jf']:.1f}",
-        "95 %": f"{low:.1f} to {high:.1f}" if len(videos) > 1 else "",
+        "95 %": f"{low:.1f} to {high:.1f}" if len(videos) > 2 else "",
         "J": f"{mean['J-Mean']:.1f}",
         "F": f"{mean['F-Mean']:.1f}",
         "J-Decay": f"{mean['J-Decay']:.1f}",
@@ -177,7 +176,9 @@ def main() -> None:
     )
     print(text)
     if given.write:
-        (ROOT / "benchmarks/holdout.md").write_text(text, encoding="utf-8")
+        page = Path(__file__).with_suffix(".md")
+        _, heading, tried = page.read_text(encoding="utf-8").partition("\n## ")
+        page.write_text(text + heading + tried, encoding="utf-8")
 
 
 if __name__ == "__main__":
