@@ -6,8 +6,8 @@ ROOT holds DAVIS (2016 train), EXTRA and DAVIS-2017-240p, in DAVIS layout. Track
 motorways, with several cars each, apart from the rest), DAVIS-2017-240p, the demo, the development
 split of DAVIS-2016 train, and three harder views of it, which are written into FOLDER: played
 backwards, every third frame, from the middle on. Runs lie in FOLDER/results; the same command goes
-on where it stopped, and `--sets` does a part. The table holds what is complete; `--write` leaves the
-sections below it as they are.
+on where it stopped, and `--sets` does a part. The table holds what is complete; `--write` leaves
+the sections below it as they are.
 """
 
 from __future__ import annotations
