@@ -145,7 +145,7 @@ def _fitting(text: str, scale: float, width: int) -> tuple[float, int]:
     what OpenCV draws is not in proportion to its scale."""
     while True:
         weight = max(1, round(scale * 1.6))
-        if scale < 0.2 or cv2.getTextSize(text, _FONT, scale, weight)[0][0] <= width:
+        if scale < 0.1 or cv2.getTextSize(text, _FONT, scale, weight)[0][0] <= width:
             return scale, weight
         scale *= 0.95
 
