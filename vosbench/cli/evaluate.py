@@ -125,9 +125,9 @@ def evaluate(
 ) -> None:
     """Score runs by their folders, or any folder of masks, as the official programs do.
 
-    Of a run that is incomplete the sequences that are done are scored, the others are named, and
-    the exit code is 5. Masks that cannot be scored end with code 6 and every reason. A sequence
-    that is broken or too short to be scored is named, the others are scored, the exit code is 6.
+    An incomplete run's finished sequences are scored, the others named; the exit code is 5.
+    Masks that cannot be scored are refused with every reason and exit code 6. A sequence that is
+    broken or too short is named, the others are scored, and the exit code is 6.
 
     \b
     Examples:

@@ -55,7 +55,7 @@ def osvos_parent(
 ) -> None:
     """Train the network of osvos and onavos to find any object.
 
-    Goes on from the checkpoint in --out if there is one. The result,
+    Resumes from the checkpoint in --out if there is one. The result,
     OUT/osvos-parent.safetensors, is what `-o weights=FILE` of these trackers takes.
     """
     from vosbench.errors import UsageError
@@ -112,7 +112,7 @@ def osvos_parent(
 @click.option("--backbone-rate", default=1e-4, show_default=True, help="Of the encoders.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True)
-@click.option("--device", default="cpu", show_default=True)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
 @click.option("--bf16/--float32", default=True, help="Precision of convolutions.")
 def stm_train(
     photos: tuple[Path, ...],
@@ -134,7 +134,7 @@ def stm_train(
 ) -> None:
     """Train the memory network of stm on clips from videos and photos.
 
-    Goes on from the checkpoint in --out if there is one. The result, OUT/stm.safetensors, is what
+    Resumes from the checkpoint in --out if there is one. The result, OUT/stm.safetensors, is what
     `-o weights=FILE` of the tracker takes.
     """
     from vosbench.errors import UsageError
@@ -148,6 +148,7 @@ def stm_train(
     from vosbench_baselines.stm.network import CONFIGS, StmNet
     from vosbench_baselines.stm.training import ClipSettings, StmSettings, StmTraining
     from vosbench_learning import corpus as data
+    from vosbench_learning.devices import training_device
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -169,7 +170,9 @@ def stm_train(
         clips_from=replace(clips_from, view=replace(clips_from.view, size=(size, size))),
         seed=seed,
     )
-    training = StmTraining(net, data.load_corpus(sources, cache), settings, out, device)
+    training = StmTraining(
+        net, data.load_corpus(sources, cache), settings, out, training_device(device)
+    )
     training.run()
     click.echo(f"wrote {training.weights}")
 
@@ -206,7 +209,7 @@ def import_stm(file: Path, out: Path | None) -> None:
 @click.option("--rates", default="1e-4,3e-4,1e-3,3e-3,1e-2,3e-2", show_default=True)
 @click.option("--stride", default=10, show_default=True, help="Track every n-th frame.")
 @click.option("--out", type=_folder, required=True, help="Folder of the search.")
-@click.option("--device", default="cpu", show_default=True)
+@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
 @click.option("--threads", default=1, show_default=True)
 def search_lr(
     data_root: tuple[Path, ...],
@@ -222,7 +225,7 @@ def search_lr(
 ) -> None:
     """Find the learning rate of a fine-tuning baseline on training sequences.
 
-    Goes on from OUT/search.csv if there is one, and prints the curve: mean J by rate.
+    Resumes from OUT/search.csv if there is one, and prints the curve: mean J by rate.
     """
     from vosbench.errors import UsageError
 
@@ -238,6 +241,7 @@ def search_lr(
     from vosbench.config import data_roots
     from vosbench.datasets.registry import open_dataset, select
     from vosbench_baselines.search_lr import RateSearch
+    from vosbench_learning.devices import training_device
 
     torch.set_num_threads(threads)
     plugins = load_plugins()
@@ -247,7 +251,7 @@ def search_lr(
         select(open_dataset(dataset, plugins, data_roots(data_root)), sequence),
         out,
         stride=stride,
-        device=device,
+        device=str(training_device(device)),
     )
     search.run(grid, lambda row: click.echo(f"{row.rate:g}  {row.sequence}  J {row.J:.3f}"))
     curve = search.curve()
