@@ -34,7 +34,7 @@ def spec():
 
 @pytest.fixture(scope="module")
 def options(weights):
-    return {"weights": str(weights), "iterations": "1", "bf16": "off"}
+    return {"weights": str(weights), "iterations": "1", "bf16": "off", "enlarge": "no"}
 
 
 @pytest.mark.parametrize("case", conformance_cases(slow=False), ids=str)

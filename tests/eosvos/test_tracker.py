@@ -229,6 +229,7 @@ def test_conformance(case, tiny_weights):
         "transforms": "1",
         "online_iterations": "1",
         "min_score": "0.05",
+        "enlarge": "no",
     }
     outcome = check_tracker(SPECS["eosvos-10-ona"], case, options=options, size=(48, 64))
     assert outcome.ok, outcome.reason

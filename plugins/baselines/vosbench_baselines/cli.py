@@ -15,7 +15,7 @@ _folder = click.Path(path_type=Path, file_okay=False)
 _existing = click.Path(path_type=Path, file_okay=False, exists=True)
 
 
-@click.group()
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def baselines() -> None:
     """Train and tune the baselines."""
 
