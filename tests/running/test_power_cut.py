@@ -75,10 +75,12 @@ def survives(request, monkeypatch):
         note(Path(f"/dev/fd/{descriptor}"))
 
     def all_synced(folder):
-        for path in (root for root in folder.parents if root.name == "results"):
-            for each in (path, *path.rglob("*")):
-                with contextlib.suppress(FileNotFoundError):  # a worker's scratch comes and goes
-                    note(each)
+        results = [root for root in folder.parents if root.name == "results"]
+        # Not rglob: a worker's scratch comes and goes.
+        for root, _, files in (step for path in results for step in os.walk(path)):
+            for name in (".", *files):
+                with contextlib.suppress(FileNotFoundError):
+                    note(Path(root, name))
 
     monkeypatch.setattr(os, "fsync", synced)
     monkeypatch.setattr("vosbench.durable._SYNCFS", request.param)
