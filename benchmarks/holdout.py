@@ -23,6 +23,7 @@ import pandas as pd
 
 import vosbench
 from vosbench.datasets.base import Dataset, VideoSequence
+from vosbench_learning.corpus import DEVELOPMENT_SPLIT
 
 #: Harder views: which of a video's frames are shown, in which order.
 VIEWS: dict[str, Callable[[Sequence[Path]], Sequence[Path]]] = {
@@ -30,20 +31,12 @@ VIEWS: dict[str, Callable[[Sequence[Path]], Sequence[Path]]] = {
     "thirds": lambda frames: frames[::3],
     "middle": lambda frames: frames[len(frames) // 2 :],
 }
-DEVELOPMENT = [
-    "breakdance-flare",
-    "car-turn",
-    "dog-agility",
-    "horsejump-low",
-    "motorbike",
-    "tennis",
-]
 RESAMPLES = 10_000
 
 
 def write_view(davis: Path, name: str, out: Path) -> Path:
     """A view of the development split in DAVIS layout, frames numbered anew; links, no copies."""
-    for sequence in DEVELOPMENT:
+    for sequence in DEVELOPMENT_SPLIT:
         masks = sorted((davis / "Annotations/480p" / sequence).glob("*.png"))
         for number, mask in enumerate(VIEWS[name](masks)):
             image = davis / "JPEGImages/480p" / sequence / f"{mask.stem}.jpg"
@@ -67,7 +60,7 @@ def sets(data: Path, work: Path) -> dict[str, tuple[Path | str, Callable[[str], 
         "other EXTRA": (data / "EXTRA", lambda name: not name.startswith("highway")),
         "DAVIS-2017-240p": (data / "DAVIS-2017-240p", every),
         "demo": ("demo", every),
-        "development": (davis, DEVELOPMENT.__contains__),
+        "development": (davis, DEVELOPMENT_SPLIT.__contains__),
         **{view: (write_view(davis, view, work / view), every) for view in VIEWS},
     }
 
