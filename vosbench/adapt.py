@@ -145,6 +145,7 @@ def fit(
     std: Sequence[float] = (1.0, 1.0, 1.0),
     short_side: int = 0,
     size: tuple[int, int] | None = None,
+    enlarge: bool = False,
     multiple: int = 1,
     centred: bool = False,
     dtype: torch.dtype | None = None,
@@ -154,6 +155,7 @@ def fit(
     Args:
         mean, std: of the channels, in units of 0..1 RGB.
         short_side: larger frames are shrunk to it (bilinear, antialiased); 0 keeps native size.
+        enlarge: smaller frames are enlarged to it, too.
         size: (height, width) that frames of any shape are squashed to instead, as SAM wants it.
         multiple: height and width are padded with zeros to multiples of it, right and below.
         centred: pad equally on both sides instead.
@@ -163,7 +165,8 @@ def fit(
     from torch.nn import functional as F
 
     height, width = frame.size
-    scale = short_side / min(height, width) if 0 < short_side < min(height, width) else 1.0
+    scale = short_side / min(height, width) if short_side else 1.0
+    scale = scale if enlarge else min(1.0, scale)
     size = size or (max(1, round(height * scale)), max(1, round(width * scale)))
     x = torch.from_numpy(frame.image.transpose(2, 0, 1).copy())[None].to(device).float() / 255
     if size != frame.size:

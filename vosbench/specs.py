@@ -114,6 +114,8 @@ class Origin:
         repositories: "address@commit" of code that no package holds; it is put on the path there.
         weights: address of the page that the trained weights are downloaded from.
         revision: commit of that page, where one is pinned.
+        digests: name -> SHA-256 of files of weights, as several public records have them. A run
+            with another file of that name says so.
         licence: of the weights.
         published: name of the method whose published numbers these weights should reach
             (`vosbench compare --published NAME`).
@@ -124,6 +126,7 @@ class Origin:
     repositories: tuple[str, ...] = ()
     weights: str = ""
     revision: str = ""
+    digests: Mapping[str, str] = field(default_factory=dict)
     licence: str = ""
     published: str = ""
 

@@ -33,6 +33,7 @@ PUBLIC = (
     "vosbench.adapt",
     "vosbench.analysis.ablation",
     "vosbench.cli.ablate",
+    "vosbench.cli.names",
     "vosbench.cli.options",
     "vosbench.config",
     "vosbench.datasets.base",

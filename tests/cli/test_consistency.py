@@ -97,11 +97,49 @@ def completions(*typed: str) -> list[str]:
         (("evaluate", "--protocol", "davis2016"), "davis2016"),
         (("show", "--dataset", "demo", "--sequence", "coff"), "coffee"),
         (("run", "--executor", "lo"), "local"),
+        (("run", "--device", "cu"), "cuda"),
+        (("run", "--perturb", "blur=3,mask-b"), "blur=3,mask-box"),
+        (("sweep", "--tracker", "flow", "--set", "pre"), "preset="),
+        (("ablate", "--rows", "flow,copy"), "flow,copy-first"),
+        (("evaluate", "--metrics", "success,pres"), "success,presence"),
+        (("compare", "--measure", "J-D"), "J-Decay"),
+        (("compare", "--published", "XM"), "XMem"),
+        (("test-tracker", "flow", "--case", "caus"), "causal"),
+        (("datasets", "fetch", "davis17-v"), "davis17-val"),
+        (("run", "--disable", "zo"), "zoo"),
+        (("base",), "baselines"),
+        (("baselines", "sea"), "search-lr"),
+        (("baselines", "search-lr", "--tracker", "osv"), "osvos-50"),
+        (("baselines", "search-lr", "--tracker", "osvos-50", "-o", "iter"), "iterations="),
+        (("baselines", "search-lr", "--dataset", "davis16-f"), "davis16-fit"),
+        (("eosvos", "crossval", "--tracker", "eosvos-50-"), "eosvos-50-ona"),
+        (("eosvos", "crossval", "-o", "iter"), "iterations="),
     ],
     ids=" ".join,
 )
 def test_the_shell_completes_names(typed, offered) -> None:
     assert offered in completions(*typed)
+
+
+#: Free texts, numbers in lists, names that are yet to be given, and what only training knows.
+PLAIN = {
+    "--shard", "--name", "--sort", "name", "--size", "--rates", "--without", "--folds",
+    "--iterations", "--inner-steps", "--set", "--model", "--backbone", "--weights",
+}  # fmt: skip
+
+
+def test_whatever_is_a_name_is_completed_in_commands_of_plugins_too() -> None:
+    def walk(command: click.Command) -> Iterator[click.Parameter]:
+        yield from command.params
+        if isinstance(command, click.Group):
+            ctx = click.Context(command)
+            for name in command.list_commands(ctx):
+                found = command.get_command(ctx, name)
+                assert found is not None
+                yield from walk(found)
+
+    texts = {p.opts[0] for p in walk(main) if p.type is click.STRING and p.name != "help"}
+    assert texts <= PLAIN
 
 
 def test_the_shell_completes_runs(tmp_path) -> None:

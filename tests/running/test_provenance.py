@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import subprocess
 import sys
@@ -151,6 +152,26 @@ def test_weights_of_one_name_are_told_apart(empty, file, tmp_path):
     text = file.read_text().replace("ctx): pass", f"ctx): {use} for n in ('one', 'two')]", 1)
     file.write_text(text)
     assert sorted(empty(file).record.files) == ["one/weights.bin", "two/weights.bin"]
+
+
+def test_weights_that_are_called_like_published_ones_but_differ_are_named(
+    empty, file, tmp_path, caplog
+):
+    weights = tmp_path / "weights.bin"
+    weights.write_bytes(b"as published")
+    digest = hashlib.sha256(b"as published").hexdigest()
+    use = f"ctx.used_file(__import__('pathlib').Path({str(weights)!r}))"
+    text = file.read_text().replace("ctx): pass", f"ctx): {use}", 1)
+    text = text.replace('summary="Background."', "summary='', origin=ORIGIN")
+    origin = f"ORIGIN = Origin(digests={{'weights.bin': {digest!r}}})\n"
+    file.write_text(text.replace("@hookimpl", f"from vosbench import Origin\n{origin}@hookimpl"))
+    assert empty(file).record.files["weights.bin"] == digest
+    assert not caplog.records
+    weights.write_bytes(b"damaged")
+    made = empty(file, fresh=True)
+    assert made.record.files["weights.bin"] != digest
+    (warning,) = caplog.messages
+    assert "SHA-256 of weights.bin is" in warning and digest in warning
 
 
 def test_a_package_that_is_imported_counts(package):

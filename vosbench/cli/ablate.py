@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vosbench.cli.locate import stored_name
-from vosbench.cli.names import DATASET
+from vosbench.cli.names import DATASET, MEASURE, ROWS
 from vosbench.cli.options import (
     data_root_option,
     load_plugins,
@@ -56,12 +56,13 @@ def ablation_command(
     )  # fmt: skip
     @click.option(
         "--rows", required=default_rows is None, metavar="TRACKER,TRACKER+KEY=VALUE,...",
+        type=ROWS,
         help="The rows from the first to the last"
         + ("." if default_rows is None else ", if others."),
     )  # fmt: skip
     @click.option("--no-run", is_flag=True, help="Only tabulate the runs that are there.")
     @click.option(
-        "--measure", default="J&F", show_default=True, metavar="NAME",
+        "--measure", default="J&F", show_default=True, metavar="NAME", type=MEASURE,
         help="J&F, J, F, J-Recall, J-Decay, ...",
     )  # fmt: skip
     @click.option("--mix", is_flag=True, help="Tabulate what is not comparable; footnotes say why.")

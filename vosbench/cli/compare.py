@@ -9,7 +9,7 @@ import click
 
 from vosbench.analysis.published import DATASETS
 from vosbench.cli.locate import score_runs_over, stored_datasets
-from vosbench.cli.names import DATASET, RUN
+from vosbench.cli.names import DATASET, MEASURE, RUN
 from vosbench.cli.options import (
     data_root_option,
     load_plugins,
@@ -50,11 +50,11 @@ if TYPE_CHECKING:
 @plugin_options
 @click.option("--per-sequence", is_flag=True, help="Add a table by sequence.")
 @click.option(
-    "--measure", default="J&F", show_default=True, metavar="NAME",
+    "--measure", default="J&F", show_default=True, metavar="NAME", type=MEASURE,
     help="Measure of --per-sequence and --against: J&F, J, J-Recall, J-Decay, F, ...",
 )  # fmt: skip
 @click.option(
-    "--against", metavar="TRACKER",
+    "--against", metavar="TRACKER", type=RUN,
     help="Add each tracker's difference to this one, with confidence interval and p.",
 )  # fmt: skip
 @click.option(

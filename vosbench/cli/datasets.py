@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 import click
 
+from vosbench.cli.names import KNOWN_DATASET
 from vosbench.cli.options import data_root_option, json_option, load_plugins, plugin_options
 from vosbench.datasets.digests import SUFFIXES as ARCHIVE_SUFFIXES
 from vosbench.errors import DatasetError
@@ -53,7 +54,7 @@ def datasets(ctx: click.Context, data_root: tuple[Path, ...], as_json: bool) -> 
 
 
 @datasets.command()
-@click.argument("name")
+@click.argument("name", type=KNOWN_DATASET)
 @data_root_option
 @plugin_options
 @json_option
@@ -100,7 +101,7 @@ def _say_where(name: str, folder: Path, as_json: bool) -> None:
 
 
 @datasets.command()
-@click.argument("name")
+@click.argument("name", type=KNOWN_DATASET)
 @data_root_option
 @plugin_options
 @json_option

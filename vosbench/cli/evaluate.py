@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vosbench.cli.locate import open_data_of, stored_name
-from vosbench.cli.names import DATASET, PROTOCOL, RUN
+from vosbench.cli.names import DATASET, METRICS, PROTOCOL, RUN
 from vosbench.cli.options import (
     data_root_option,
     find_metrics,
@@ -97,7 +97,7 @@ class _Target:
 @skip_option
 @list_option
 @click.option(
-    "--metrics", "--metric", "metrics", multiple=True, metavar="all|NAME,...",
+    "--metrics", "--metric", "metrics", multiple=True, metavar="all|NAME,...", type=METRICS,
     help="Measures besides J and F; `vosbench metrics` lists them. May be repeated.",
 )  # fmt: skip
 @output_option("the scores", "a run's scores/, and for --masks none", folder=True)

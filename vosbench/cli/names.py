@@ -1,4 +1,4 @@
-"""Types of options that are names: the shell completes them.
+"""Types of options that are names: the shell completes them. Commands of plugins use them too.
 
 eval "$(_VOSBENCH_COMPLETE=bash_source vosbench)"
 """
@@ -6,7 +6,8 @@ eval "$(_VOSBENCH_COMPLETE=bash_source vosbench)"
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,19 +125,70 @@ def _given(ctx: click.Context, name: str) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-class _Protocol(Name):
-    """A built-in protocol, or one of a plugin."""
+class _Listed(Name):
+    """One of a list that is made when it is asked for."""
+
+    def __init__(self, listed: Callable[[Plugins], Iterable[str]]) -> None:
+        self._listed = listed
 
     def choices(self, ctx: click.Context, text: str, plugins: Plugins) -> Iterable[Choice]:  # noqa: ARG002
-        from vosbench.metrics.protocols import PROTOCOLS
+        return ((name, "") for name in self._listed(plugins))
 
-        return ((name, "") for name in (*PROTOCOLS, *plugins.protocols))
+
+class _Several(_Listed):
+    """Names of a list, with commas between them."""
+
+    def choices(self, ctx: click.Context, text: str, plugins: Plugins) -> Iterable[Choice]:
+        before, comma, _ = text.rpartition(",")
+        return ((f"{before}{comma}{n}", what) for n, what in super().choices(ctx, text, plugins))
+
+
+def _protocols(plugins: Plugins) -> Iterable[str]:
+    from vosbench.metrics.protocols import PROTOCOLS
+
+    return (*PROTOCOLS, *plugins.protocols)
+
+
+def _measures(_: Plugins) -> Iterable[str]:
+    from vosbench.metrics.protocols.base import DAVIS_COLUMNS
+
+    return (column.removesuffix("-Mean") for column in DAVIS_COLUMNS)
+
+
+def _published(_: Plugins) -> Iterable[str]:
+    from vosbench.analysis.published import methods
+
+    return ("all", "recent", "none", *methods())
+
+
+def _cases(_: Plugins) -> Iterable[str]:
+    from vosbench.testing import conformance_cases
+
+    return map(str, conformance_cases())
+
+
+def _perturbations(_: Plugins) -> Iterable[str]:
+    from vosbench.tracking.perturbation import Perturbation
+
+    return (
+        field.name.replace("_", "-") + ("" if field.default is False else "=")
+        for field in fields(Perturbation)
+    )
 
 
 TRACKER = _Tracker("trackers")
 FORMAT = _Registered("exporters")
 EXECUTOR = _Registered("executors")
-PROTOCOL = _Protocol()
+PROTOCOL = _Listed(_protocols)
+METRICS = _Several(lambda plugins: ("all", *plugins.metrics, *plugins.sequence_metrics))
+PUBLISHED = _Listed(_published)
+PERTURBATIONS = _Several(_perturbations)
+PLUGIN = _Listed(lambda plugins: (info.name for info in plugins.infos))
+CASE = _Listed(_cases)
+MEASURE = _Listed(_measures)
+ROWS = _Several(lambda plugins: plugins.trackers)
+DEVICE = _Listed(lambda _: ("auto", "cpu", "cuda", "mps"))
+KNOWN_DATASET = _Registered("datasets")
 RUN = _Run()
 DATASET = _Dataset()
 SEQUENCE = _Sequence()

@@ -12,7 +12,16 @@ import click
 
 from vosbench.cli.loading import load_plugins as load_plugins
 from vosbench.cli.loading import remember
-from vosbench.cli.names import DATASET, FORMAT, RUN, SEQUENCE, SETTING
+from vosbench.cli.names import (
+    DATASET,
+    DEVICE,
+    FORMAT,
+    PLUGIN,
+    PUBLISHED,
+    RUN,
+    SEQUENCE,
+    SETTING,
+)
 from vosbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -30,6 +39,7 @@ def plugin_options(command: _Command) -> _Command:
         "--disable",
         multiple=True,
         metavar="NAME",
+        type=PLUGIN,
         expose_value=False,
         is_eager=True,  # so that --help after it knows the plugin's commands
         callback=remember,
@@ -85,6 +95,7 @@ def device_option(command: _Command) -> _Command:
         default="auto",
         show_default=True,
         metavar="NAME",
+        type=DEVICE,
         callback=check,
         help="cpu, cuda, cuda:1, ...; auto takes cuda where there is one.",
     )(command)
@@ -244,7 +255,7 @@ def published_options(command: _Command) -> _Command:
     )(command)
     return click.option(
         "--published", default="recent", show_default=True, metavar="all|recent|none|METHOD",
-        callback=_known_method,
+        type=PUBLISHED, callback=_known_method,
         help="Published numbers: all, those since 2020, none, or those of methods named so.",
     )(command)  # fmt: skip
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.cli.names import DATASET, EXECUTOR, PROTOCOL, TRACKER
+from vosbench.cli.names import DATASET, EXECUTOR, PERTURBATIONS, PROTOCOL, TRACKER
 from vosbench.cli.options import (
     data_root_option,
     device_option,
@@ -102,6 +102,7 @@ def _runtime_env(path: Path | None) -> dict[str, Any]:
 @click.option(
     "--perturb",
     metavar="NAME=VALUE,...",
+    type=PERTURBATIONS,
     help="Worse input, as a run of its own: blur=3 (pixels), noise=.05 (of white), drop=2 (every "
     "2nd frame), scale=.5, jpeg=30 (quality); first masks: mask-erode=3 (pixels), mask-box.",
 )
@@ -149,6 +150,7 @@ def _runtime_env(path: Path | None) -> dict[str, Any]:
     "--python",
     default="",
     metavar="PATH",
+    type=click.Path(),
     help="Python, or folder, of another environment in which the trackers are installed. Without "
     "it, each tracker runs where the configuration or `vosbench trackers install` says.",
 )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.cli.names import DATASET, TRACKER
+from vosbench.cli.names import DATASET, SETTING, TRACKER
 from vosbench.cli.options import (
     data_root_option,
     json_option,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     help="Dataset, or a folder in DAVIS layout.",
 )  # fmt: skip
 @click.option(
-    "--set", "assignment", required=True, metavar="OPTION=VALUE,VALUE,...",
+    "--set", "assignment", required=True, metavar="OPTION=VALUE,VALUE,...", type=SETTING,
     help="The option of the tracker that varies, and its values.",
 )  # fmt: skip
 @click.option(

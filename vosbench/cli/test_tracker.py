@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from vosbench.cli.names import TRACKER
+from vosbench.cli.names import CASE, TRACKER
 from vosbench.cli.options import (
     device_option,
     json_option,
@@ -45,8 +45,9 @@ _COLOURS = {"passed": "green", "failed": "red", "skipped": "yellow", "left out":
     "--untrained", is_flag=True, help="The weights are random: do not judge what it finds."
 )
 @click.option(
-    "--case", "only", multiple=True, metavar="NAME", help="Only this case. May be repeated."
-)
+    "--case", "only", multiple=True, metavar="NAME", type=CASE,
+    help="Only this case. May be repeated.",
+)  # fmt: skip
 @click.option(
     "--timeout", type=click.FloatRange(min=0, min_open=True), default=600.0, show_default=True,
     metavar="SECONDS", help="End a tracker that takes longer for one case.",

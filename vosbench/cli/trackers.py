@@ -152,6 +152,7 @@ def _of_others(origin: Origin) -> dict[str, str]:
     at = f" at {origin.revision}" if origin.revision else ""
     rows = {
         "weights": f"{origin.weights}{at}" if origin.weights else "",
+        "SHA-256 of them": ", ".join(f"{name} {sha}" for name, sha in origin.digests.items()),
         "licence of its weights": origin.licence,
         "to be installed": ", ".join((*origin.requirements, *origin.bare, *origin.repositories)),
         "published as": f"{origin.published} (vosbench compare --published)"

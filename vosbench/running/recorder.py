@@ -66,10 +66,13 @@ class RunState:
         done: sequences that need not be tracked again.
     """
 
-    def __init__(self, run: Run, installed: Mapping[str, str]) -> None:
+    def __init__(
+        self, run: Run, installed: Mapping[str, str], published: Mapping[str, str]
+    ) -> None:
         self.run = run
         self.done: set[str] = set()
         self._installed = installed
+        self._published = published
         self._fresh = False
 
     @classmethod
@@ -101,7 +104,8 @@ class RunState:
             python=python,
         )
         folder = results / dataset.name / run_name(spec.name, changed, seed)
-        return cls(Run(folder, record), spec.packages)
+        published = spec.origin.digests if spec.origin else {}
+        return cls(Run(folder, record), spec.packages, published)
 
     def begin(self, dataset: Dataset, wanted: Sequence[str], fresh: bool) -> None:
         """Resume what is there, unless it is to be discarded."""
@@ -179,6 +183,18 @@ class RunState:
             if noted.get(name, value) != value:
                 self.refuse(f"{name} was {noted[name][:12]}, it is {value[:12]} now")
         setattr(self.run.record, key, {**noted, **now})  # anew: it may just be written down
+
+    def agree_on_files(self, now: Mapping[str, str]) -> None:
+        """Note files, and say which are called like published weights but are others: one's own
+        may be, and so may a download that failed."""
+        for name, digest in now.items():
+            expected = self._published.get(Path(name).name, digest)
+            if digest != expected and name not in self.run.record.files:
+                _log.warning(
+                    "%s: the SHA-256 of %s is %s, that of the published file is %s",
+                    self.run.record.tracker, name, digest, expected,
+                )  # fmt: skip
+        self.agree("files", now)
 
     def refuse(self, why: str) -> None:
         raise RunError(
@@ -273,7 +289,7 @@ class RunRecorder:
             record.plugin = info["plugin"]
             plugin = {record.plugin: info["versions"][record.plugin]}
             state.agree("versions", plugin)
-            state.agree("files", info["files"])
+            state.agree_on_files(info["files"])
             record.versions = {**record.versions, **info["versions"], "vosbench": __version__}
             record.code = info["code"]
             record.commit = self._commit
@@ -318,7 +334,7 @@ class RunRecorder:
         state = self._states[variant]
         record = state.run.record
         before = replace(record)
-        state.agree("files", info["files"])
+        state.agree_on_files(info["files"])
         state.agree("packages", info["packages"])
         record.places = {**record.places, **info["places"]}
         record.wrapped = record.wrapped or info["wrapped"]

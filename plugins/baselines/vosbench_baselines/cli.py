@@ -9,11 +9,19 @@ from pathlib import Path
 
 import click
 
-from vosbench.cli.options import data_root_option, load_plugins
+from vosbench.cli.names import DATASET, DEVICE, TRACKER
+from vosbench.cli.options import (
+    data_root_option,
+    load_plugins,
+    sequences_option,
+    setting_option,
+)
 
 _folder = click.Path(path_type=Path, file_okay=False)
 _existing = click.Path(path_type=Path, file_okay=False, exists=True)
-_file = click.Path(path_type=Path, dir_okay=False, exists=True)
+_device = click.option(
+    "--device", default="auto", show_default=True, type=DEVICE, help="cpu, cuda, cuda:1."
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -34,7 +42,7 @@ def baselines() -> None:
 @click.option("--backbone-rate", default=4e-4, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True)
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
+@_device
 @click.option("--loaders", default=0, show_default=True, help="Threads that draw images ahead.")
 @click.option("--bf16/--float32", default=True, help="Precision of convolutions.")
 def osvos_parent(
@@ -106,7 +114,6 @@ def osvos_parent(
 @click.option("--without", multiple=True, metavar="NAME", help="Leave a sequence out.")
 @click.option("--everything", is_flag=True, help="Train on the development split too.")
 @click.option("--model", type=click.Choice(["lite", "r50"]), default="lite", show_default=True)
-@click.option("--parent", type=_file, help="Start from the weights of an earlier training.")
 @click.option("--steps", default=3600, show_default=True, help="Optimiser steps.")
 @click.option("--clips", default=4, show_default=True, help="Clips of three frames a step.")
 @click.option("--size", default=256, show_default=True, help="Side of the views in pixels.")
@@ -114,7 +121,7 @@ def osvos_parent(
 @click.option("--backbone-rate", default=1e-4, show_default=True, help="Of the encoders.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True)
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
+@_device
 @click.option("--bf16/--float32", default=True, help="Precision of convolutions.")
 def stm_train(
     photos: tuple[Path, ...],
@@ -124,7 +131,6 @@ def stm_train(
     without: tuple[str, ...],
     everything: bool,
     model: str,
-    parent: Path | None,
     steps: int,
     clips: int,
     size: int,
@@ -150,7 +156,6 @@ def stm_train(
 
     from vosbench_baselines.stm.network import CONFIGS, StmNet
     from vosbench_baselines.stm.training import ClipSettings, StmSettings, StmTraining
-    from vosbench_baselines.stm.weights import load_weights
     from vosbench_learning import corpus as data
     from vosbench_learning.devices import training_device
 
@@ -163,12 +168,7 @@ def stm_train(
         if unknown:
             raise UsageError(f"--without {unknown[0]}: no such training sequence")
         sources += data.davis_sources(davis, [name for name in names if name not in without])
-    net = StmNet(CONFIGS[model], pretrained=parent is None)
-    if parent is not None:
-        earlier = load_weights(parent)
-        if earlier.config != net.config:
-            raise UsageError(f"--parent {parent}: its model is not {model}", "Give its --model.")
-        net.load_state_dict(earlier.state_dict())
+    net = StmNet(CONFIGS[model], pretrained=True)
     net.bf16 = bf16
     clips_from = ClipSettings()
     settings = StmSettings(
@@ -180,12 +180,7 @@ def stm_train(
         seed=seed,
     )
     training = StmTraining(
-        net,
-        data.load_corpus(sources, cache),
-        settings,
-        out,
-        training_device(device),
-        parent=parent,
+        net, data.load_corpus(sources, cache), settings, out, training_device(device)
     )
     training.run()
     click.echo(f"wrote {training.weights}")
@@ -214,23 +209,23 @@ def import_stm(file: Path, out: Path | None) -> None:
 
 @baselines.command("search-lr")
 @data_root_option
-@click.option("--tracker", default="handcrafted-10", show_default=True)
-@click.option("--dataset", default="davis16-fit", show_default=True, help="Training sequences.")
-@click.option("--sequence", multiple=True, metavar="NAME", help="Only these sequences.")
+@click.option("--tracker", default="handcrafted-10", show_default=True, type=TRACKER)
 @click.option(
-    "-o", "--option", "given", multiple=True, metavar="NAME=VALUE", help="Of the tracker."
+    "--dataset", default="davis16-fit", show_default=True, type=DATASET, help="Training sequences."
 )
+@sequences_option
+@setting_option
 @click.option("--rates", default="1e-4,3e-4,1e-3,3e-3,1e-2,3e-2", show_default=True)
 @click.option("--stride", default=10, show_default=True, help="Track every n-th frame.")
 @click.option("--out", type=_folder, required=True, help="Folder of the search.")
-@click.option("--device", default="auto", show_default=True, help="cpu, cuda, cuda:1.")
+@_device
 @click.option("--threads", default=1, show_default=True)
 def search_lr(
     data_root: tuple[Path, ...],
     tracker: str,
     dataset: str,
-    sequence: tuple[str, ...],
-    given: tuple[str, ...],
+    sequences: tuple[str, ...],
+    options: tuple[str, ...],
     rates: str,
     stride: int,
     out: Path,
@@ -247,7 +242,7 @@ def search_lr(
         grid = sorted({float(text) for text in rates.split(",")})
     except ValueError:
         raise UsageError(f"--rates {rates!r} is no list of numbers like 1e-4,1e-3") from None
-    pairs = [text.partition("=") for text in given]
+    pairs = [text.partition("=") for text in options]
     if any(not equals for _, equals, _ in pairs):
         raise UsageError("-o takes NAME=VALUE, for example -o iterations=10")
     import torch
@@ -262,7 +257,7 @@ def search_lr(
     search = RateSearch(
         plugins.tracker(tracker),
         {name: value for name, _, value in pairs},
-        select(open_dataset(dataset, plugins, data_roots(data_root)), sequence),
+        select(open_dataset(dataset, plugins, data_roots(data_root)), sequences),
         out,
         stride=stride,
         device=str(training_device(device)),

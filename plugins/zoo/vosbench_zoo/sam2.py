@@ -1,4 +1,4 @@
-"""SAM 2.1 by its authors' package, which wants the whole video as a folder of pictures."""
+"""SAM 2.1 by the package rf-sam-2, which wants the whole video as a folder of pictures."""
 
 import torch
 from sam2.build_sam import build_sam2_video_predictor
@@ -9,9 +9,14 @@ from vosbench.types import Context, Frame, Prediction, Targets
 
 class Sam2:
     def __init__(self, ctx: Context) -> None:
+        tensors = checkpoint(ctx, "github.com/facebookresearch/sam2, checkpoints")
         name = f"configs/sam2.1/sam2.1_hiera_{ctx.options['size']}.yaml"
-        self.model = build_sam2_video_predictor(name, None, device=ctx.device)
-        if tensors := checkpoint(ctx, "github.com/facebookresearch/sam2, checkpoints"):
+        # Without weights it is the code that is tried: smaller squares will do.
+        small = [] if tensors else ["++model.image_size=256"]
+        self.model = build_sam2_video_predictor(
+            name, None, device=ctx.device, hydra_overrides_extra=small
+        )
+        if tensors:
             self.model.load_state_dict(tensors)
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:

@@ -19,20 +19,22 @@ class XMem:
     def __init__(self, ctx: Context) -> None:
         resnet.load_weights_add_extra_dim = lambda *_: None  # no backbones from the network:
         resnet.model_zoo.load_url = lambda *_, **__: {}  # the checkpoint holds them
-        self.net = Network(dict(SETTINGS)).to(ctx.device).eval()
+        self.settings = dict(SETTINGS)  # the network adds its dimensions
+        self.net = Network(self.settings).to(ctx.device).eval()
         if tensors := checkpoint(ctx, "the releases of github.com/hkchengrex/XMem"):
-            self.net.load_weights(tensors)
+            self.net.load_weights(tensors, init_as_zero_if_needed=True)
         self.short_side = int(ctx.options["short_side"])
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
-        self.processor, self.slots = InferenceCore(self.net, dict(SETTINGS)), Slots()
+        self.processor, self.slots = InferenceCore(self.net, self.settings), Slots()
         self.track(frame, targets, ctx)
 
     @torch.inference_mode()
     def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
         fitted = fit(
-            frame, ctx.device, mean=IMAGENET_MEAN, std=IMAGENET_STD, short_side=self.short_side
-        )
+            frame, ctx.device, mean=IMAGENET_MEAN, std=IMAGENET_STD, short_side=self.short_side,
+            enlarge=True,
+        )  # fmt: skip
         new = self.slots.add(targets)
         self.processor.set_all_labels(list(range(1, len(self.slots) + 1)))
         masks = torch.zeros(len(self.slots), *fitted.tensor.shape[-2:], device=ctx.device)

@@ -9,6 +9,8 @@ from typing import Any
 
 import click
 
+from vosbench.cli.names import DEVICE
+
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add options that say where images are and how to compute; the command gets `folders`."""
@@ -65,6 +67,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--device",
             default="auto",
             show_default=True,
+            type=DEVICE,
             help="cpu, cuda, cuda:1; auto takes cuda where there is one. Under torchrun, each "
             "process has a card of its own.",
         ),
