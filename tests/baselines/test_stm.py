@@ -246,4 +246,14 @@ def test_the_command_trains_and_says_what_is_missing(training_folders, tmp_path)
     assert "--photos" in nothing.output
     done = CliRunner().invoke(main, [*command, "--photos", str(training_folders / "photos")])
     assert done.exit_code == 0, done.output
-    assert load_weights(tmp_path / "out" / "stm.safetensors").config == CONFIGS["lite"]
+    first = tmp_path / "out" / "stm.safetensors"
+    assert load_weights(first).config == CONFIGS["lite"]
+    command[command.index("--out") + 1] = str(tmp_path / "on")
+    command += ["--photos", str(training_folders / "photos"), "--parent", str(first)]
+    on = CliRunner().invoke(main, [*command, "--rate", "1e-12", "--backbone-rate", "1e-12"])
+    assert on.exit_code == 0, on.output
+    after = load_weights(tmp_path / "on" / "stm.safetensors").state_dict()
+    assert all(torch.equal(t, after[n]) for n, t in load_weights(first).state_dict().items())
+    other = CliRunner().invoke(main, [*command, "--model", "r50", "--out", str(tmp_path / "other")])
+    assert other.exit_code == 2
+    assert "its model is not r50" in other.output

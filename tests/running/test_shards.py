@@ -89,6 +89,8 @@ def test_parts_that_do_not_fit_are_refused(go, parts, dataset, tmp_path):
         merge(parts, dataset, tmp_path / "merged")
     mask.write_bytes(sound)
     ant, *others = dataset.sequences
+    with pytest.raises(RunError, match="bee: no such sequence in tiny"):
+        merge(parts, replace(dataset, sequences=(ant, others[1])), tmp_path / "merged")
     changed = replace(ant, objects={1: 1})
     with pytest.raises(RunError, match="made on other data than tiny holds now"):
         merge(parts, replace(dataset, sequences=(changed, *others)), tmp_path / "merged")

@@ -14,6 +14,7 @@ from vosbench.processes import interrupted_code, signals_raised
 #: command -> (module:attribute, one-line help shown without importing the module)
 COMMANDS = {
     "run": ("vosbench.cli.run:run", "Run trackers over datasets and score them."),
+    "push": ("vosbench.cli.push:push", "Send a part of a sharded run elsewhere."),
     "merge": ("vosbench.cli.merge:merge", "Put the parts of sharded runs together."),
     "evaluate": ("vosbench.cli.evaluate:evaluate", "Score a run, or any folder of masks."),
     "import": ("vosbench.cli.importing:import_masks", "Masks of any program as a run."),

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 import click
 
 from vosbench.cli.names import DATASET
 from vosbench.cli.options import data_root_option, json_option, plugin_options, results_option
-from vosbench.errors import RunError
 
 
 @click.command()
-@click.argument("parts", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("parts", nargs=-1, required=True)
 @click.option(
     "--dataset", metavar="NAME", type=DATASET, help="The dataset, if it is not found by itself."
 )
@@ -22,7 +22,7 @@ from vosbench.errors import RunError
 @plugin_options
 @json_option
 def merge(
-    parts: tuple[Path, ...],
+    parts: tuple[str, ...],
     dataset: str | None,
     partial: bool,
     results: Path,
@@ -31,8 +31,9 @@ def merge(
 ) -> None:
     """Put the parts of runs together.
 
-    PARTS are run folders, or results folders of which every run is taken. Parts of one run must
-    have been made by the same version, options and weights on the same data, and leave no gaps.
+    PARTS are run folders, results folders of which every run is taken, or URLs of what `vosbench
+    push` sent, in which * stands for any name. Parts of one run must have been made by the same
+    version, options and weights on the same data, and leave no gaps.
 
     \b
     Example:
@@ -42,24 +43,23 @@ def merge(
     """
     from vosbench.cli.locate import open_data_of
     from vosbench.running.shards import merge as merge_runs
-    from vosbench.store import Run, find_runs
+    from vosbench.running.transfer import is_remote, pulled
+    from vosbench.store import Run, runs_in
 
     groups: dict[tuple[str, str], list[Run]] = {}
-    for part in parts:
-        runs = [Run.open(part)] if (part / "run.json").exists() else find_runs(part)
-        if not runs:
-            raise RunError(f"there is no run in {part}")
-        for run in runs:
-            groups.setdefault((run.record.dataset, run.record.name), []).append(run)
     made: dict[str, int] = {}
-    for runs in groups.values():
-        data = open_data_of(runs[0], data_root, dataset)
-        merged = merge_runs(runs, data, results, partial=partial)
-        made[str(merged.folder)] = len(merged.record.sequences)
-        if not as_json:
-            click.echo(
-                f"{merged.folder}: {len(merged.record.sequences)} sequences of {len(runs)} parts"
-            )
+    with contextlib.ExitStack() as stack:
+        for part in parts:
+            for run in (
+                stack.enter_context(pulled(part)) if is_remote(part) else runs_in(Path(part))
+            ):
+                groups.setdefault((run.record.dataset, run.record.name), []).append(run)
+        for runs in groups.values():
+            data = open_data_of(runs[0], data_root, dataset)
+            merged = merge_runs(runs, data, results, partial=partial)
+            count = made[str(merged.folder)] = len(merged.record.sequences)
+            if not as_json:
+                click.echo(f"{merged.folder}: {count} sequences of {len(runs)} parts")
     if as_json:
         import json
 

@@ -54,6 +54,8 @@ def merge(parts: Sequence[Run], dataset: Dataset, results: Path, *, partial: boo
     for part in parts[1:]:
         _require_same(parts[0], part)
     done = _done(parts)
+    if strange := sorted(done.keys() - {s.name for s in dataset.sequences}):
+        raise RunError(f"{', '.join(strange[:5])}: no such sequence in {dataset.name}")
     missing = [s.name for s in dataset.sequences if s.name not in done]
     if missing and not partial:
         raise RunError(

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from vosbench.store.names import check_name, path_beside, run_name
 from vosbench.store.records import RunRecord, SequenceRecord
-from vosbench.store.run import Run, broken_runs, find_runs
+from vosbench.store.run import Run, broken_runs, find_runs, runs_in
 from vosbench.store.timing import Timing
 
 __all__ = [
@@ -25,4 +25,5 @@ __all__ = [
     "find_runs",
     "path_beside",
     "run_name",
+    "runs_in",
 ]

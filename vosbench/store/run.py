@@ -200,6 +200,19 @@ def find_runs(results: Path, dataset: str | None = None) -> list[Run]:
     return runs
 
 
+def runs_in(folder: Path) -> list[Run]:
+    """The run that `folder` is, or all runs under it. Raises RunError if there is none, or one
+    cannot be read."""
+    if (folder / "run.json").exists():
+        return [Run.open(folder)]
+    runs, errors = _opened(folder, None)
+    if errors:
+        raise errors[0]
+    if not runs:
+        raise RunError(f"there is no run in {folder}")
+    return runs
+
+
 def broken_runs(results: Path, dataset: str | None = None) -> list[RunError]:
     """What is wrong with those that `find_runs` leaves out."""
     return _opened(results, dataset)[1]

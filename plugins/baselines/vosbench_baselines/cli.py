@@ -19,6 +19,7 @@ from vosbench.cli.options import (
 
 _folder = click.Path(path_type=Path, file_okay=False)
 _existing = click.Path(path_type=Path, file_okay=False, exists=True)
+_file = click.Path(path_type=Path, dir_okay=False, exists=True)
 _device = click.option(
     "--device", default="auto", show_default=True, type=DEVICE, help="cpu, cuda, cuda:1."
 )
@@ -114,6 +115,7 @@ def osvos_parent(
 @click.option("--without", multiple=True, metavar="NAME", help="Leave a sequence out.")
 @click.option("--everything", is_flag=True, help="Train on the development split too.")
 @click.option("--model", type=click.Choice(["lite", "r50"]), default="lite", show_default=True)
+@click.option("--parent", type=_file, help="Start from the weights of an earlier training.")
 @click.option("--steps", default=3600, show_default=True, help="Optimiser steps.")
 @click.option("--clips", default=4, show_default=True, help="Clips of three frames a step.")
 @click.option("--size", default=256, show_default=True, help="Side of the views in pixels.")
@@ -131,6 +133,7 @@ def stm_train(
     without: tuple[str, ...],
     everything: bool,
     model: str,
+    parent: Path | None,
     steps: int,
     clips: int,
     size: int,
@@ -156,6 +159,7 @@ def stm_train(
 
     from vosbench_baselines.stm.network import CONFIGS, StmNet
     from vosbench_baselines.stm.training import ClipSettings, StmSettings, StmTraining
+    from vosbench_baselines.stm.weights import load_weights
     from vosbench_learning import corpus as data
     from vosbench_learning.devices import training_device
 
@@ -168,7 +172,12 @@ def stm_train(
         if unknown:
             raise UsageError(f"--without {unknown[0]}: no such training sequence")
         sources += data.davis_sources(davis, [name for name in names if name not in without])
-    net = StmNet(CONFIGS[model], pretrained=True)
+    net = StmNet(CONFIGS[model], pretrained=parent is None)
+    if parent is not None:
+        earlier = load_weights(parent)
+        if earlier.config != net.config:
+            raise UsageError(f"--parent {parent}: its model is not {model}", "Give its --model.")
+        net.load_state_dict(earlier.state_dict())
     net.bf16 = bf16
     clips_from = ClipSettings()
     settings = StmSettings(
@@ -180,7 +189,12 @@ def stm_train(
         seed=seed,
     )
     training = StmTraining(
-        net, data.load_corpus(sources, cache), settings, out, training_device(device)
+        net,
+        data.load_corpus(sources, cache),
+        settings,
+        out,
+        training_device(device),
+        parent=parent,
     )
     training.run()
     click.echo(f"wrote {training.weights}")

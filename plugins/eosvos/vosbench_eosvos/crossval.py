@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,9 @@ def cross_validate(
     folds: tuple[int, ...],
     trackers: tuple[str, ...],
     options: tuple[str, ...],
+    others: Mapping[str, str],
     seed: int,
+    jobs: int,
     draw: str,
     settings: FoldSettings | None,
     bf16: bool,
@@ -42,6 +45,11 @@ def cross_validate(
     Everything resumes where it stopped. Folds whose weights are not there yet are left out of the
     table, which says so; without `settings` none are trained.
 
+    Args:
+        trackers: those of e-OSVOS get the fold's weights and `options`, the handcrafted baseline
+            the fold's parent and `options`; others run as they are.
+        others: tracker -> where its weights of a fold are, "{fold}" for its number.
+
     Raises:
         UsageError: a fold that the draw does not have, or whose videos could not be tracked.
     """
@@ -50,34 +58,62 @@ def cross_validate(
     held_out = DRAWS[draw]
     if unknown := [fold for fold in folds if fold >= len(held_out)]:
         raise UsageError(f"no fold {unknown[0]}", f"Folds: 0 to {len(held_out) - 1}.")
-    found = {}
+    found = set()
     for fold in folds:
-        weights = out / f"fold-{fold}" / "meta" / "last.safetensors"
+        weights = _home(out, fold) / "meta" / "last.safetensors"
         if settings is not None:
-            weights = train_fold(
+            train_fold(
                 folders, parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
             )
         if weights.is_file():
-            found[fold] = weights
-    for fold, weights in found.items():
-        command = [sys.executable, "-m", "vosbench", "run", "--dataset", "davis16-train"]
-        command += ["--data-root", str(folders.davis), "--seed", str(seed), "--device", device]
-        command += ["--results", str(_results(out, fold)), "-o", f"weights={weights.resolve()}"]
-        command += [part for name in trackers for part in ("--tracker", name)]
-        command += [part for option in options for part in ("-o", option)]
-        command += [part for name in held_out[fold] for part in ("--sequence", name)]
-        if subprocess.run(command).returncode:
-            raise UsageError(
-                f"the videos of fold {fold} could not be tracked",
-                "`vosbench run` says above why; the same command resumes.",
-            )
-    missing = set(folds) - set(found)
-    results = {fold: _results(out, fold) for fold in found}
-    click.echo(report(results, held_out, missing))
+            found.add(fold)
+    for fold in sorted(found):
+        for names, given in _with_weights(trackers, options, others, _home(out, fold), fold):
+            command = [sys.executable, "-m", "vosbench", "run", "--dataset", "davis16-train"]
+            command += ["--data-root", str(folders.davis), "--seed", str(seed)]
+            command += ["--device", device, "--jobs", str(jobs)]
+            command += ["--results", str(_results(out, fold))]
+            command += [part for name in names for part in ("--tracker", name)]
+            command += [part for option in given for part in ("-o", option)]
+            command += [part for name in held_out[fold] for part in ("--sequence", name)]
+            if subprocess.run(command).returncode:
+                raise UsageError(
+                    f"the videos of fold {fold} could not be tracked",
+                    "`vosbench run` says above why; the same command resumes.",
+                )
+    missing = set(folds) - found
+    click.echo(report({fold: _results(out, fold) for fold in found}, held_out, missing))
+
+
+def _home(out: Path, fold: int) -> Path:
+    return out / f"fold-{fold}"
 
 
 def _results(out: Path, fold: int) -> Path:
     return out / "results" / f"fold-{fold}"
+
+
+def _with_weights(
+    trackers: tuple[str, ...],
+    options: tuple[str, ...],
+    others: Mapping[str, str],
+    home: Path,
+    fold: int,
+) -> Iterator[tuple[list[str], list[str]]]:
+    """Trackers that run with the same options, and these."""
+    from vosbench_eosvos.variants import handcrafted_specs, specs
+
+    own = {spec.name: "meta/last.safetensors" for spec in specs()}
+    own |= {spec.name: "parent/parent.safetensors" for spec in handcrafted_specs()}
+    groups: dict[tuple[str, ...], list[str]] = {}
+    for name in trackers:
+        given: tuple[str, ...] = ()
+        if name in others:
+            given = (f"weights={Path(others[name].replace('{fold}', str(fold))).resolve()}",)
+        elif name in own:
+            given = (f"weights={(home / own[name]).resolve()}", *options)
+        groups.setdefault(given, []).append(name)
+    return ((names, list(given)) for given, names in groups.items())
 
 
 def report(
@@ -98,19 +134,22 @@ def report(
             name = _title(path.parents[1])
             rows[name] = pd.concat([rows.get(name, pd.DataFrame()), _videos(path)])
     videos = sum(len(held_out[fold]) for fold in results)
-    lines = [f"{videos} videos out of fold ({len(results)} of {len(held_out)} folds)"]
-    lines.append(f"{'run':40s} videos   J&F  95% low  95% high      J      F  J-Decay  worst")
+    lines = [f"{videos} videos out of fold ({len(results)} of {len(held_out)} folds), in percent"]
     for name, frame in rows.items():
-        low, high = _interval(frame["J&F"])
-        mean = 100 * frame.mean(numeric_only=True)
-        worst = frame["J"].idxmin()
+        if len(lines) == 1:
+            first, standard = name, frame
+            head = f"J&F | 95 % | against {first} | J | F | J-Decay | J < 50 | worst"
+            lines += ["", f"| tracker | videos | {head} |", f"|{' --- |' * 10}"]
+        mean = frame.mean(numeric_only=True)
+        more = (frame["J&F"] - standard["J&F"]).dropna()
+        against = f"{more.mean():+.1f} ({_interval(more)})" if name != first and len(more) else ""
         lines.append(
-            f"{name:40s} {len(frame):6d} {mean['J&F']:5.1f} {100 * low:8.1f} {100 * high:9.1f} "
-            f"{mean['J']:6.1f} {mean['F']:6.1f} {mean['J-Decay']:8.1f}  "
-            f"{worst} {100 * frame['J'].min():.1f}"
+            f"| {name} | {len(frame)} | {mean['J&F']:.1f} | {_interval(frame['J&F'])} | {against} "
+            f"| {mean['J']:.1f} | {mean['F']:.1f} | {mean['J-Decay']:.1f} "
+            f"| {(frame['J'] < 50).sum()} | {frame['J'].idxmin()} {frame['J'].min():.1f} |"
         )
     if missing:
-        lines.append(f"without weights yet: fold {', '.join(map(str, sorted(missing)))}")
+        lines += ["", f"without weights yet: fold {', '.join(map(str, sorted(missing)))}"]
     return "\n".join(lines)
 
 
@@ -123,21 +162,21 @@ def _title(run: Path) -> str:
 
 
 def _videos(path: Path) -> pd.DataFrame:
-    """J&F, J, F and decay of each video of a run: index sequence."""
+    """J&F, J, F and decay of each video of a run, in percent: index sequence."""
     import pandas as pd
 
     objects = pd.DataFrame(json.loads(path.read_text())["objects"]).set_index("sequence")
     frame = objects[list(MEASURES.values())].rename(columns={v: k for k, v in MEASURES.items()})
     frame = frame.groupby("sequence").mean()
     frame["J&F"] = (frame["J"] + frame["F"]) / 2
-    return frame
+    return 100 * frame
 
 
-def _interval(values: pd.Series[float]) -> tuple[float, float]:
-    """Bounds of the 95 % bootstrap interval of the mean over videos."""
+def _interval(values: pd.Series[float]) -> str:
+    """The 95 % bootstrap interval of the mean over videos, as text."""
     import numpy as np
 
     random = np.random.default_rng(0)
     picks = random.integers(len(values), size=(RESAMPLES, len(values)))
     low, high = np.quantile(values.to_numpy()[picks].mean(1), [0.025, 0.975])
-    return float(low), float(high)
+    return f"{low:.1f} to {high:.1f}"

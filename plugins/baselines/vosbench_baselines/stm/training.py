@@ -6,6 +6,7 @@ the mask that was found. Data, views, checkpoints and logs are those of all trai
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -206,7 +207,11 @@ class StmTraining(TrainingRun):
         settings: StmSettings,
         folder: Path,
         device: torch.device | str = "cpu",
+        *,
+        parent: Path | None = None,
     ) -> None:
+        """`parent`: the weights that `net` starts from, if they were trained."""
+        self._parent = parent
         self.device = torch.device(device)
         self.net = net.to(self.device).to(memory_format=torch.channels_last)
         self.settings = settings
@@ -241,4 +246,6 @@ class StmTraining(TrainingRun):
     def export(self) -> None:
         """Write `stm.safetensors`."""
         facts = {"steps": str(self.step), "seconds": f"{self.seconds:.0f}"}
+        if self._parent is not None:
+            facts["parent"] = hashlib.sha256(self._parent.read_bytes()).hexdigest()
         save_weights(self.net, self.weights, facts)

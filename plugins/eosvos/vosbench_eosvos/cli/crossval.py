@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vosbench.cli.names import TRACKER
-from vosbench.cli.options import setting_option
+from vosbench.cli.names import SETTING, TRACKER
 from vosbench_eosvos.cli.options import data_options, parse_steps
 
 if TYPE_CHECKING:
@@ -39,7 +38,24 @@ if TYPE_CHECKING:
 @click.option(
     "--tracker", "trackers", multiple=True, default=("eosvos-10",), show_default=True, type=TRACKER
 )
-@setting_option
+@click.option(
+    "-o",
+    "--option",
+    "options",
+    multiple=True,
+    metavar="KEY=VALUE",
+    type=SETTING,
+    help="Of trackers whose weights the folds are.",
+)
+@click.option(
+    "--weights",
+    "others",
+    multiple=True,
+    metavar="TRACKER=FILE",
+    type=TRACKER,
+    help="Another tracker's own weights of each fold; {fold} in FILE is its number.",
+)
+@click.option("--jobs", default=1, show_default=True, help="Videos tracked at once.")
 @click.option("--seed", default=0, show_default=True, help="Of the trackers.")
 @click.option(
     "--train/--no-train", default=True, help="Train what is missing, or take what there is."
@@ -56,13 +72,18 @@ def crossval(
     meta_steps: int,
     trackers: tuple[str, ...],
     options: tuple[str, ...],
+    others: tuple[str, ...],
+    jobs: int,
     seed: int,
     train: bool,
 ) -> None:
     """Train five folds of DAVIS-2016 train; run trackers on the videos that each held out.
 
     Options are chosen by this table: no video in it was seen by the weights that track it. The same
-    command resumes where it stopped. Weights: OUT/fold-N/meta/last.safetensors.
+    command resumes where it stopped. Trackers of e-OSVOS get OUT/fold-N/meta/last.safetensors, the
+    handcrafted baseline OUT/fold-N/parent/parent.safetensors, others what --weights says:
+
+        --tracker eosvos-10 --tracker stm --weights stm=stm/{fold}/stm.safetensors
     """
     from vosbench_eosvos.crossval import cross_validate
     from vosbench_eosvos.training.crossval import FoldSettings
@@ -74,9 +95,19 @@ def crossval(
         folds=parse_steps(folds, "--folds"),
         trackers=trackers,
         options=options,
+        others=_by_tracker(others),
         seed=seed,
+        jobs=jobs,
         draw=draw,
         settings=FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps) if train else None,
         bf16=bf16,
         device=device,
     )
+
+
+def _by_tracker(texts: tuple[str, ...]) -> dict[str, str]:
+    pairs = [text.partition("=") for text in texts]
+    for name, equals, file in pairs:
+        if not (name and equals and file):
+            raise click.BadParameter(f"--weights {name}: not of the form TRACKER=FILE")
+    return {name: file for name, _, file in pairs}
