@@ -121,10 +121,10 @@ def test_the_shell_completes_names(typed, offered) -> None:
     assert offered in completions(*typed)
 
 
-#: Free texts, numbers in lists, names that are yet to be given, and what only training knows.
+#: Free texts, addresses, numbers in lists, names that are yet to be given, what training knows.
 PLAIN = {
     "--shard", "--name", "--sort", "name", "--size", "--rates", "--without", "--folds",
-    "--iterations", "--inner-steps", "--set", "--model", "--backbone", "--weights",
+    "--iterations", "--inner-steps", "--set", "--model", "--backbone", "--weights", "url", "parts",
 }  # fmt: skip
 
 
