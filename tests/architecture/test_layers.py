@@ -24,7 +24,7 @@ LAYERS = (
     ("adapt",),
     ("config", "hookspecs", "types"),
     ("specs",),
-    ("durable", "errors", "parsing", "processes", "provenance"),
+    ("durable", "errors", "naming", "parsing", "processes", "provenance"),
 )
 
 #: What a plugin may import; `docs/hooks.md` lists the same.

@@ -28,7 +28,8 @@ from vosbench.datasets.listing import (
     natural_key,
     some,
 )
-from vosbench.errors import DatasetError
+from vosbench.errors import DatasetError, printable
+from vosbench.naming import problem_of
 from vosbench.parsing import read_json
 
 if TYPE_CHECKING:
@@ -309,6 +310,8 @@ def read_sequences(
     films = _films(images)
 
     def read(name: str) -> VideoSequence | tuple[str, str]:
+        if problem := problem_of(name):
+            return printable(name), f"its name {problem}; rename it"
         known = given.get(name) if given is not None else None
         try:
             return read_sequence(

@@ -9,9 +9,8 @@ from hashlib import sha256
 from pathlib import Path
 
 from vosbench.errors import RunError
+from vosbench.naming import problem_of
 from vosbench.specs import OptionValue
-
-_LONGEST_NAME = 240  # bytes; file systems allow 255, and some letters are added
 
 
 def run_name(tracker: str, changed: Mapping[str, OptionValue], seed: int) -> str:
@@ -30,12 +29,9 @@ def run_name(tracker: str, changed: Mapping[str, OptionValue], seed: int) -> str
 
 def check_name(name: str, what: str) -> None:
     """Raise RunError, which says `what` it is the name of, unless `name` can name a folder."""
-    if name in ("", ".", "..") or not name.isprintable() or set(name) & set("/\\"):
-        raise RunError(f"{what} {name!r} cannot name a folder", "Rename it.")
-    if len(name.encode()) > _LONGEST_NAME:
-        raise RunError(
-            f"{what} {name[:40]!r}... is longer than {_LONGEST_NAME} bytes", "Shorten it."
-        )
+    if problem := problem_of(name):
+        shown = repr(name) if len(name) <= 40 else f"{name[:40]!r}..."
+        raise RunError(f"{what} {shown} {problem}", "Rename it.")
 
 
 def _file_name(value: OptionValue) -> str:

@@ -93,6 +93,27 @@ def test_a_broken_sequence_does_not_stop_the_others(good: Path, vosbench, broken
     assert "error: b: " in asked.output
 
 
+def test_a_badly_named_sequence_does_not_stop_the_others(good: Path, vosbench) -> None:
+    names = {"b\\c": "b\\c", "b\x1b[31m": r"b\x1b[31m", "b\udcff": r"b\udcff", 241 * "b": 241 * "b"}
+    for name in names:
+        write_sequence(good, name, [squares(1)] * FRAMES)
+    result = vosbench("run", "--tracker", "copy-first", "--dataset", "data")
+    assert result.exit_code == 3
+    assert "data, 1 of 5 sequences" in result.stdout
+    assert "not run, 4 broken sequence(s):" in result.output
+    for shown in names.values():
+        assert f"- {shown}: its name " in result.output
+    assert "b: its name is longer than 240 bytes; rename it" in result.output
+    scored = vosbench("evaluate", "--masks", "masks", "--dataset", "data")
+    assert scored.exit_code == 6
+    assert "data, 1 of 5 sequences" in scored.stdout
+    skips = [word for shown in names.values() for word in ("--skip", shown)]
+    assert vosbench("run", "--tracker", "copy-first", "--dataset", "data", *skips).exit_code == 0
+    verified = vosbench("datasets", "verify", "data")
+    assert verified.exit_code == 3
+    assert r"b\x1b[31m: its name cannot name a folder" in verified.output
+
+
 def test_a_part_of_a_known_dataset_is_enough(tmp_path: Path, vosbench) -> None:
     root = tmp_path / "YouTube-VOS/2019/valid"
     write_frames(root / "JPEGImages/00aa")
