@@ -136,6 +136,7 @@ class TrackerProcess:
             "warmup": plan.warmup,
             "snapshots": {name: list(values) for name, values in plan.snapshots.items()},
             "threads": plan.threads,
+            "ours": not self._remote,
             "plugin_files": [str(path) for path in plan.plugin_files],
             "disabled": list(plan.disabled),
             "scratch": str(plan.scratch.resolve()),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import faulthandler
+import importlib
 import logging
 import os
 import queue
@@ -178,6 +179,9 @@ class _Worker:
     def start(self, message: dict[str, Any]) -> None:
         """Load the tracker and answer with what the result depends on."""
         with self._reporting("failed"):
+            if message["ours"]:
+                # Decodes frames with OpenCV, whose generator is seeded once it is imported.
+                importlib.import_module("vosbench.datasets.reading")
             began = time.perf_counter()
             self._message = message
             self._cold_frames = message["warmup"]
