@@ -84,7 +84,7 @@ class FileError(VosbenchError):
     def of(cls, error: OSError, doing: str = "") -> FileError:
         """What the system says, in a sentence, with the way out where there is one."""
         name = error.filename2 or error.filename
-        where = f"{os.fsdecode(name)}: " if isinstance(name, str | bytes) else ""
+        where = f"{os.fsdecode(name)}: " if isinstance(name, (str, bytes)) else ""
         hint = ""
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             hint = "Make room, or choose another folder; then run the same command to resume."

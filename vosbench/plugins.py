@@ -13,13 +13,15 @@ import inspect
 import sys
 import traceback
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pluggy
 
+from vosbench.backports import dataclass
+from vosbench.backports import entry_points as entry_points_of
 from vosbench.errors import PluginError
 from vosbench.hookspecs import PROJECT, RegistrationHooks
 from vosbench.provenance import source_digest
@@ -122,9 +124,7 @@ class Plugins:
             info = PluginInfo(module, PROJECT, module)
             self._add(info, lambda m=module: importlib.import_module(m))  # type: ignore[misc]
         if entry_points:
-            for entry in sorted(
-                importlib.metadata.entry_points(group=PROJECT), key=lambda e: e.name
-            ):
+            for entry in sorted(entry_points_of(group=PROJECT), key=lambda e: e.name):
                 dist = entry.dist
                 info = PluginInfo(
                     entry.name,

@@ -19,6 +19,8 @@ from importlib.metadata import PackageNotFoundError, distributions, version
 from pathlib import Path
 from typing import Any
 
+from vosbench.backports import stdlib_module_names
+
 #: A plugin's package that imports another one (`vosbench_learning`) depends on its source too.
 _IMPORTS = re.compile(rb"^\s*(?:from|import)\s+(vosbench_\w+)", re.MULTILINE)
 _SOURCES = frozenset({".py", ".json", ".yaml", ".yml", ".toml", ".ini", ".cfg"})
@@ -76,7 +78,7 @@ def imported_packages(plugins: Collection[str]) -> dict[str, str]:
     found = {}
     for one in distributions():
         if listed.search(one.read_text("RECORD") or one.read_text("top_level.txt") or ""):
-            found[one.name] = one.version
+            found[one.metadata["Name"]] = one.version
     return dict(sorted(found.items()))
 
 
@@ -111,7 +113,7 @@ def installed_versions(names: Iterable[str]) -> dict[str, str]:
 
 def all_installed() -> dict[str, str]:
     """Distribution -> version, of everything that is installed in this environment."""
-    return {one.name: one.version for one in distributions()}
+    return {one.metadata["Name"]: one.version for one in distributions()}
 
 
 def harness_commit() -> str:
@@ -132,7 +134,7 @@ def harness_commit() -> str:
 
 def _foreign(plugins: Collection[str]) -> list[str]:
     """Names of the imported modules that are neither Python's, the harness's nor a plugin's."""
-    own = sys.stdlib_module_names | _HARNESS | set(plugins)
+    own = stdlib_module_names | _HARNESS | set(plugins)
     tops = ((name, name.partition(".")[0]) for name in list(sys.modules))
     return [n for n, top in tops if top not in own and not top.startswith(("vosbench_", "__"))]
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import field
+from typing import Any, Literal, Union
 
+from vosbench.backports import dataclass
 from vosbench.errors import PluginError, UsageError
 
-OptionValue = bool | int | float | str
+OptionValue = Union[bool, int, float, str]  # noqa: UP007 - "|" is Python 3.10's
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,11 +6,10 @@ background and 1..254 are object ids (255 is void in annotations and never an ob
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Protocol
@@ -18,6 +17,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vosbench.backports import dataclass, file_digest, zip
 from vosbench.specs import OptionValue
 
 Image = NDArray[np.uint8]
@@ -215,7 +215,7 @@ class Context:
         """Record that the result depends on `path` (weights): its SHA-256 goes into the run."""
         if self.on_file is not None:
             with path.open("rb") as stream:
-                digest = hashlib.file_digest(stream, "sha256").hexdigest()
+                digest = file_digest(stream, "sha256").hexdigest()
             self.on_file(path, digest)
 
     def snapshot_ready(self, name: str) -> None:

@@ -25,6 +25,7 @@ LAYERS = (
     ("config", "hookspecs", "types"),
     ("specs",),
     ("durable", "errors", "naming", "parsing", "processes", "provenance"),
+    ("backports",),
 )
 
 #: What a plugin may import; `docs/hooks.md` lists the same.

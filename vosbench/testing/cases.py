@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
 
+from vosbench.backports import dataclass
 from vosbench.testing import checks
 from vosbench.testing.bench import Bench
 from vosbench.testing.synthetic import Synthetic, moving_discs, still, textured

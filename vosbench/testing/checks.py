@@ -9,6 +9,7 @@ from unittest import mock
 import numpy as np
 from numpy.typing import NDArray
 
+from vosbench.backports import zip
 from vosbench.testing.bench import Bench, NonConformance
 from vosbench.testing.synthetic import Synthetic
 from vosbench.types import LabelMap

@@ -21,10 +21,10 @@ import tempfile
 import time
 import traceback
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from vosbench.backports import dataclass
 from vosbench.specs import TrackerSpec
 from vosbench.testing.bench import Bench, NonConformance
 from vosbench.testing.cases import Case, Size

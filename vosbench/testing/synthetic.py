@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vosbench.backports import dataclass, zip
 from vosbench.tracking.clip import Clip
 from vosbench.types import Frame, Image, LabelMap, Mask
 

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vosbench.backports import dataclass, zip
 from vosbench.types import LabelMap, Mask, Prediction
 
 #: How finely probabilities between one half and one are told apart.

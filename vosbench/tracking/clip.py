@@ -6,10 +6,10 @@ import contextlib
 import queue
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vosbench.backports import dataclass
 from vosbench.errors import DatasetError
 from vosbench.tracking.timing import Stopwatch
 from vosbench.types import Frame, Targets, Video

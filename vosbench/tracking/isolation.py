@@ -21,6 +21,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from vosbench.backports import zip
+
 #: Puts one thing back to what it was.
 _Restore = Callable[[], object]
 

@@ -7,10 +7,11 @@ and records it; an executor carries it out.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from vosbench.backports import dataclass
 from vosbench.specs import OptionValue
 
 if TYPE_CHECKING:
@@ -46,6 +47,9 @@ class Plan:
         options: every option with its value.
         seed: applied before each sequence.
         device: torch device, or "auto": cuda where the tracker can use it and it is there.
+        log: file that the first worker's standard output and error are appended to; those of
+            others go to files beside it ("log-2.txt").
+        scratch: folder for their temporary files.
         snapshots: option -> values that are answered in one run, see `Context.snapshots`.
         jobs: workers at once.
         threads: torch threads of each.
@@ -58,15 +62,14 @@ class Plan:
         runtime_env: what a cluster sets up for the trackers on each node, as Ray's runtime_env.
         python: interpreter that the tracker lives in; "" is the one we run in.
         plugin_files, disabled: as given on the command line.
-        log: file that the first worker's standard output and error are appended to; those of
-            others go to files beside it ("log-2.txt").
-        scratch: folder for their temporary files.
     """
 
     tracker: str
     options: Mapping[str, OptionValue]
     seed: int
     device: str
+    log: Path
+    scratch: Path
     snapshots: Mapping[str, tuple[OptionValue, ...]] = field(default_factory=dict)
     jobs: int = 1
     threads: int = 1
@@ -79,8 +82,6 @@ class Plan:
     python: str = ""
     plugin_files: tuple[Path, ...] = ()
     disabled: tuple[str, ...] = ()
-    log: Path
-    scratch: Path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,7 +187,7 @@ class TrackerProcess:
         if self._plan.python:
             return PluginError(
                 f"--python {self._plan.python}: {problem}",
-                "It must be Python 3.11 or later, with numpy, pluggy and the tracker installed.",
+                "It must be Python 3.9 or later, with numpy, pluggy and the tracker installed.",
             )
         return PluginError(problem, f"All that it printed is in {self._log.path}.")
 

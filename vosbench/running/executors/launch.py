@@ -18,8 +18,8 @@ from vosbench.processes import MARK
 
 _BOOTSTRAP = """
 import sys
-if sys.version_info < (3, 11):
-    sys.exit("vosbench: needs Python 3.11 or later, this is " + sys.version)
+if sys.version_info < (3, 9):
+    sys.exit("vosbench: needs Python 3.9 or later, this is " + sys.version)
 import importlib, importlib.util
 sys.path[:] = [entry for entry in sys.path if entry]
 init = sys.argv[1]

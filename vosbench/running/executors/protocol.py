@@ -146,7 +146,7 @@ def typed(message: Mapping[str, Any], key: str, kind: Any) -> Any:
 
 def _is_number(value: object) -> bool:
     return (
-        isinstance(value, int | float)
+        isinstance(value, (int, float))
         and not isinstance(value, bool)
         and math.isfinite(value)
         and value >= 0

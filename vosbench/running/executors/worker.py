@@ -18,13 +18,14 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vosbench.backports import dataclass, zip
 from vosbench.datasets.encoding import encode_labels
 from vosbench.errors import DatasetError
 from vosbench.plugins import Plugins
