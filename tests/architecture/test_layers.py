@@ -26,7 +26,6 @@ LAYERS = (
     ("specs",),
     ("durable", "errors", "naming", "parsing", "processes", "provenance"),
     ("backports",),
-    ("backports",),
 )
 
 #: What a plugin may import; `docs/hooks.md` lists the same.
