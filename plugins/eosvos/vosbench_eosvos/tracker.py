@@ -25,6 +25,7 @@ from vosbench.types import Context, Frame, Image, LabelMap, Mask, Prediction, Sc
 from vosbench_eosvos.boxprop import Box, propagate, tight_box
 from vosbench_eosvos.colours import Bins, Colours, Look, colour_bins
 from vosbench_eosvos.conventions import CONVENTIONS
+from vosbench_eosvos.decide import Decision, decide
 from vosbench_eosvos.detect import Candidates, near
 from vosbench_eosvos.edges import follow_edges
 from vosbench_eosvos.finetune import (
@@ -41,7 +42,6 @@ from vosbench_eosvos.model import Detections, MaskRCNN, grow_boxes
 from vosbench_eosvos.motion import Motion
 from vosbench_eosvos.objects import ObjectState, TrackedObject
 from vosbench_eosvos.online import Memory
-from vosbench_eosvos.rivals import WON, assign, settle
 from vosbench_eosvos.variants import Settings
 from vosbench_eosvos.weights import find_weights
 from vosbench_eosvos.windows import Window
@@ -60,11 +60,8 @@ CANDIDATES = 8
 #: `min_score`.
 WEAK_SCORE = 0.2
 
-#: Least likeness of a detection's colours to the object's, of its box and of its mask.
-LIKE_BOX, LIKE_MASK = 0.3, 0.5
-
-#: Overlap (IoU) with the carried mask from which a mask is not asked for its colours.
-AGREED = 0.5
+#: Least likeness of the colours in a detection's box to the object's.
+LIKE_BOX = 0.3
 
 #: Weight of the overlap with the expected box, besides `continuity`, where objects claim one thing.
 CLAIM = 1.5
@@ -72,9 +69,6 @@ CLAIM = 1.5
 #: Frames for which the mask is read from the expected box, with `motion`, where no detection can be
 #: the object.
 HELD = 2
-
-#: Detections of a frame that are tried for an object until one holds.
-ROUNDS = 3
 
 #: The mask is the mean over the detection's box grown by these shares on every side, where `sizes`
 #: asks for it: the object's parts just outside of the box come in, and grids of cells differ.
@@ -139,7 +133,7 @@ class EosvosTracker:
         for steps in self._steps(ctx):
             known = {i: t.states[steps] for i, t in self.objects.items() if steps in t.states}
             found = {i: self._candidates(frame, i, s, ctx.seed) for i, s in known.items()}
-            for identity, answer in self._decide(frame, known, found).items():
+            for identity, answer in self._answer(frame, known, found).items():
                 pasted[identity, steps] = answer
         self._learn(frame, targets, ctx)
         nothing = np.zeros(frame.size, np.float32)
@@ -325,58 +319,19 @@ class EosvosTracker:
             possible = possible & alike.to(possible.device)
         return overlap, possible
 
-    def _decide(
+    def _answer(
         self, frame: Frame, known: dict[int, ObjectState], found: dict[int, Candidates]
     ) -> dict[int, Scores]:
-        """Choose each object's detection and read its mask; probabilities (H, W) by object id.
-
-        A mask that has not the object's colours, or that other objects win most of, is refused, and
-        the next detection tried.
-        """
-        found = dict(found)
-        carried = {i: state.carried for i, state in known.items()}
-        nothing = np.zeros(frame.size, np.float32)
-        best: dict[int, int | None] = {}
-        masks: dict[int, Scores] = {}
-        won: dict[int, Scores] = {}
-        for _ in range(ROUNDS):
-            last, best = best, self._choose(found)
-            for i, state in known.items():
-                if i not in masks or best[i] != last[i]:
-                    masks[i] = self._cut_out(frame, state, found[i], best[i])
-            won = settle(masks, carried) if self.settings.rivals else dict(masks)
-            refused = [i for i in known if not self._holds(found[i], carried[i], masks[i], won[i])]
-            won |= dict.fromkeys(refused, nothing)
-            tried = {i: k for i in refused if (k := best[i]) is not None}
-            if not tried:
-                break
-            found |= {i: found[i].without(k) for i, k in tried.items()}
+        """Probabilities (H, W) of all objects by id."""
+        decided = decide(
+            found,
+            {i: state.carried for i, state in known.items()},
+            lambda i, best: self._cut_out(frame, known[i], found[i], best),
+            rivals=self.settings.rivals,
+        )
         return {
-            i: self._take_note(frame, state, won[i], found[i], best[i])
-            for i, state in known.items()
+            i: self._take_note(frame, state, found[i], decided[i]) for i, state in known.items()
         }
-
-    def _choose(self, found: dict[int, Candidates]) -> dict[int, int | None]:
-        """The index of each object's detection, or None if none can be it."""
-        if self.settings.rivals:
-            return assign(found)
-        return {i: candidates.best() for i, candidates in found.items()}
-
-    def _holds(
-        self, found: Candidates, carried: Scores | None, claimed: Scores, won: Scores
-    ) -> bool:
-        """Whether a mask, without what other objects won of it, can be the object's.
-
-        Where motion carries the object's last mask is the object, whatever its colours and however
-        much was claimed besides: one that comes into the frame has not shown all of its colours.
-        """
-        mask = won > 0.5
-        moved = np.zeros_like(mask) if carried is None else carried > 0.5
-        if (mask & moved).sum() >= AGREED * (mask | moved).sum():
-            return True
-        if mask.sum() < WON * (claimed > 0.5).sum():
-            return False
-        return found.look is None or found.look.of_mask(mask) >= LIKE_MASK
 
     @torch.no_grad()
     def _cut_out(
@@ -404,15 +359,11 @@ class EosvosTracker:
         return self.conventions.paste(logits, boxes.cpu() * scale, frame.size)
 
     def _take_note(
-        self,
-        frame: Frame,
-        state: ObjectState,
-        native: Scores,
-        found: Candidates,
-        best: int | None,
+        self, frame: Frame, state: ObjectState, found: Candidates, decision: Decision
     ) -> Scores:
         """Remember where the object was seen; its probabilities (H, W) as they are answered."""
         assert self.features is not None
+        native, best = decision.mask, decision.best
         mask = native > 0.5
         seen = tight_box(mask)
         if seen is None:

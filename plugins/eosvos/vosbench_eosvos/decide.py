@@ -1,0 +1,96 @@
+"""Which detection is each object's, and which pixels: all objects of a frame together.
+
+Each object gets a detection, its mask is read, objects settle whose pixels are whose. A mask that
+cannot be the object is refused, and the next detection tried.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from vosbench.types import Scores
+from vosbench_eosvos.detect import Candidates
+from vosbench_eosvos.rivals import WON, assign, settle
+
+#: Detections of a frame that are tried for an object until one holds.
+ROUNDS = 3
+
+#: Overlap (IoU) with the carried mask from which a mask is not asked for its colours.
+AGREED = 0.5
+
+#: Least likeness of a mask's colours to the object's.
+LIKE_MASK = 0.5
+
+#: Reads an object's mask from one of its detections, or from where it is expected.
+CutOut = Callable[[int, int | None], Scores]
+
+
+@dataclass(frozen=True)
+class Decision:
+    """What one object is in a frame.
+
+    Attributes:
+        mask: probabilities (H, W), 0 where it is not to be seen.
+        best: index of its detection; None if no detection can be it.
+    """
+
+    mask: Scores
+    best: int | None
+
+
+def decide(
+    found: Mapping[int, Candidates],
+    carried: Mapping[int, Scores | None],
+    cut_out: CutOut,
+    *,
+    rivals: bool,
+) -> dict[int, Decision]:
+    """Choose each object's detection and mask, by object id.
+
+    Args:
+        found: detections of each object. carried: where motion carries its last mask.
+        cut_out: probabilities (H, W) of an object's detection.
+        rivals: let no two objects have one detection or one pixel.
+    """
+    left = dict(found)
+    best: dict[int, int | None] = {}
+    masks: dict[int, Scores] = {}
+    won: dict[int, Scores] = {}
+    for _ in range(ROUNDS):
+        last, best = best, _choose(left, rivals=rivals)
+        for i in left:
+            if i not in masks or best[i] != last[i]:
+                masks[i] = cut_out(i, best[i])
+        won = settle(masks, carried) if rivals else dict(masks)
+        refused = [i for i in left if not _holds(left[i], carried[i], masks[i], won[i])]
+        won |= {i: np.zeros_like(won[i]) for i in refused}
+        tried = {i: k for i in refused if (k := best[i]) is not None}
+        if not tried:
+            break
+        left |= {i: left[i].without(k) for i, k in tried.items()}
+    return {i: Decision(won[i], best[i]) for i in left}
+
+
+def _choose(found: Mapping[int, Candidates], *, rivals: bool) -> dict[int, int | None]:
+    """The index of each object's detection, or None if none can be it."""
+    if rivals:
+        return assign(found)
+    return {i: candidates.best() for i, candidates in found.items()}
+
+
+def _holds(found: Candidates, carried: Scores | None, claimed: Scores, won: Scores) -> bool:
+    """Whether a mask, without what other objects won of it, can be the object's.
+
+    Where motion carries the object's last mask is the object, whatever its colours and however much
+    was claimed besides: one that comes into the frame has not shown all of its colours.
+    """
+    mask = won > 0.5
+    moved = np.zeros_like(mask) if carried is None else carried > 0.5
+    if (mask & moved).sum() >= AGREED * (mask | moved).sum():
+        return True
+    if mask.sum() < WON * (claimed > 0.5).sum():
+        return False
+    return found.look is None or found.look.of_mask(mask) >= LIKE_MASK
