@@ -131,7 +131,7 @@ def disc(left, radius=20, size=(150, 240)):
 
 def test_a_disputed_pixel_goes_to_the_object_that_was_there():
     body, greedy = disc(80, 60), np.maximum(disc(80, 60), disc(160))
-    won = settle({1: body, 2: greedy}, {1: body, 2: disc(160)})
+    won = settle({1: body, 2: greedy}, {1: body, 2: disc(160)}, {1: None, 2: None})
     assert np.array_equal(won[1], body)
     assert np.array_equal(won[2], np.where(body > 0, 0, greedy))
 
@@ -139,15 +139,34 @@ def test_a_disputed_pixel_goes_to_the_object_that_was_there():
 def test_a_small_object_does_not_wear_off_in_front_of_a_large_one():
     """Flow lags: the leading edge of the small object is read from the large one behind it."""
     body, small = disc(120, 70), disc(120)
-    won = settle({1: body, 2: small}, {1: np.where(disc(114) > 0, 0, body), 2: disc(114)})
+    carried = {1: np.where(disc(114) > 0, 0, body), 2: disc(114)}
+    won = settle({1: body, 2: small}, carried, {1: None, 2: None})
     assert np.array_equal(won[2], small)
     assert not won[1][small > 0].any()
+
+
+def test_an_object_never_seen_before_wins_what_it_covers_of_a_large_one():
+    large, small = disc(120, 70), disc(100)
+    won = settle({1: large, 2: small}, {1: None, 2: None}, {1: None, 2: None})
+    assert np.array_equal(won[2], small)
+
+
+def test_a_disputed_pixel_goes_to_the_object_of_its_colour():
+    image = np.full((150, 240, 3), 90, np.uint8)
+    red, blue = disc(80, 30) > 0, disc(160, 30) > 0
+    image[red], image[blue] = (220, 40, 40), (40, 40, 220)
+    bins = colour_bins(image)
+    looks = {i: Colours(bins, mask).look(bins, (150, 240)) for i, mask in ((1, red), (2, blue))}
+    both = np.float32(red | blue)
+    won = settle({1: both, 2: both}, {1: None, 2: None}, looks)
+    assert (won[1] > 0)[disc(80, 20) > 0].all()
+    assert (won[2] > 0)[disc(160, 20) > 0].all()
 
 
 @given(st.lists(st.tuples(st.integers(0, 240), st.booleans()), min_size=1, max_size=4))
 def test_no_pixel_is_two_objects_and_none_is_lost(drawn):
     masks = {i: disc(left) for i, (left, _) in enumerate(drawn)}
     carried = {i: masks[i] if known else None for i, (_, known) in enumerate(drawn)}
-    won = np.stack(list(settle(masks, carried).values())) >= 0.5
+    won = np.stack(list(settle(masks, carried, dict.fromkeys(masks)).values())) >= 0.5
     assert won.sum(0).max() <= 1
     assert np.array_equal(won.any(0), np.stack(list(masks.values())).any(0))

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from vosbench.types import Image, Mask
+from vosbench.types import Image, Mask, Scores
 from vosbench_eosvos.boxprop import tight_box
 
 #: Bins of each channel of CIE L*a*b*; a* and b* are taken from -64 to 64.
@@ -23,6 +23,9 @@ BINS = 16
 
 #: Frames are looked at at about this short side.
 SIDE = 160
+
+#: Side of the square of cells over which a pixel's colours are averaged.
+SPREAD = 5
 
 #: Contrast between object and surroundings (difference of mean probabilities) from which colours
 #: are trusted fully.
@@ -60,6 +63,12 @@ class Look:
         total = self.sums[y2, x2] - self.sums[y1, x2] - self.sums[y2, x1] + self.sums[y1, x1]
         mean = total / ((y2 - y1) * (x2 - x1))
         return _likeness(mean, self.boxed, float(self.probability.mean()))
+
+    def of_pixels(self, size: tuple[int, ...]) -> Scores:
+        """Probability (H, W) that what is around a pixel has the object's colours, at `size`."""
+        smooth = cv2.blur(self.probability, (SPREAD, SPREAD))
+        out = cv2.resize(smooth, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
+        return np.asarray(out, np.float32)
 
     def of_mask(self, mask: Mask) -> float:
         """Likeness of what a mask (H, W) holds to the object: 1 as usual, 0 as all around it."""

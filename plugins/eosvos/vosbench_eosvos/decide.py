@@ -56,6 +56,7 @@ def decide(
         rivals: let no two objects have one detection or one pixel.
     """
     left = dict(found)
+    looks = {i: candidates.look for i, candidates in found.items()}
     best: dict[int, int | None] = {}
     masks: dict[int, Scores] = {}
     won: dict[int, Scores] = {}
@@ -64,7 +65,7 @@ def decide(
         for i in left:
             if i not in masks or best[i] != last[i]:
                 masks[i] = cut_out(i, best[i])
-        won = settle(masks, carried) if rivals else dict(masks)
+        won = settle(masks, carried, looks) if rivals else dict(masks)
         refused = [i for i in left if not _holds(left[i], carried[i], masks[i], won[i])]
         won |= {i: np.zeros_like(won[i]) for i in refused}
         tried = {i: k for i in refused if (k := best[i]) is not None}

@@ -4,8 +4,8 @@ Each object has a detector of its own, and where objects are alike several detec
 thing for theirs. The things of a frame are what all detectors found, detections that cover each
 other taken as one; each object gets one thing or none, and no thing goes to two, such that the
 total of their claims is greatest (the assignment problem). A pixel that several masks hold goes to
-the object that was there in the last frame, moved along (`settle`): what is left of the others is
-what they are remembered by, and one that is left with little was not seen.
+one of them (`settle`): what is left of the others is what they are remembered by, and one that is
+left with little was not seen.
 """
 
 from __future__ import annotations
@@ -20,14 +20,15 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from torchvision.ops import box_iou
 
-from vosbench.types import Mask, Scores
+from vosbench.types import Scores
+from vosbench_eosvos.colours import Look
 from vosbench_eosvos.detect import Candidates
 
 #: Overlap (IoU) from which two detections are one thing.
 SAME = 0.7
 
 #: How far flow errs at outlines, as a share of the frame's short side.
-FRAY = 1 / 15
+FRAY = 1 / 20
 
 #: Least share of its mask that an object must win against others to count as seen.
 WON = 0.5
@@ -61,44 +62,48 @@ def assign(found: Mapping[int, Candidates]) -> dict[int, int | None]:
     }
 
 
-def settle(masks: Mapping[int, Scores], carried: Mapping[int, Scores | None]) -> dict[int, Scores]:
+def settle(
+    masks: Mapping[int, Scores],
+    carried: Mapping[int, Scores | None],
+    looks: Mapping[int, Look | None],
+) -> dict[int, Scores]:
     """Probabilities of all objects without the pixels that others won.
 
-    Of what two masks share, each keeps what lies well inside its carried mask. The rest, as a
-    whole, goes to the one for which more speaks: flow frays outlines, and a small object in front
-    of a large one would wear off pixel by pixel.
+    Of two objects that hold a pixel, the one for which more speaks keeps it. Four things speak,
+    each with 0 to 1: the detector's probability, the object's having been there or near, its
+    colours, and the share of its mask that is disputed: who would lose all is in front of who would
+    lose little.
 
     Args:
         masks: object id -> probabilities (H, W).
         carried: object id -> (H, W) in 0..1 where motion carries its last mask, or None.
+        looks: what each object's colours say of the frame, or None.
     """
     out = dict(masks)
+    before: dict[int, Scores] = {}
     for one, other in combinations(masks, 2):
         shared = (out[one] >= 0.5) & (out[other] >= 0.5)
         if not shared.any():
             continue
-        sure = {i: _inside(carried[i], shared.shape) & shared for i in (one, other)}
-        stronger, weaker = sorted(
-            (one, other), key=lambda i: _strength(out[i], carried[i], shared), reverse=True
-        )
-        out[weaker] = np.where(shared & ~sure[weaker], np.float32(0), out[weaker])
-        out[stronger] = np.where(sure[weaker], np.float32(0), out[stronger])
+        speaks = {}
+        for i in (one, other):
+            if i not in before:
+                before[i] = _before(carried[i], looks[i], shared.shape)
+            stake = np.float32(shared.sum() / (masks[i] >= 0.5).sum())
+            speaks[i] = out[i] + before[i] + stake
+        ahead = speaks[one] >= speaks[other]
+        out[one] = np.where(shared & ~ahead, np.float32(0), out[one])
+        out[other] = np.where(shared & ahead, np.float32(0), out[other])
     return out
 
 
-def _strength(mask: Scores, carried: Scores | None, where: Mask) -> float:
-    """How much speaks for an object in some pixels: its probability, and its having been there."""
-    before = 0.0 if carried is None else float(carried[where].mean())
-    return before + float(mask[where].mean())
-
-
-def _inside(carried: Scores | None, size: tuple[int, ...]) -> Mask:
-    """Where a carried mask (H, W) is beyond the reach of errors of flow."""
-    if carried is None:
-        return np.zeros(size, bool)
-    reach = 2 * round(FRAY * min(size)) + 1
-    inside = cv2.erode((carried >= 0.5).astype(np.uint8), np.ones((reach, reach), np.uint8))
-    return np.asarray(inside > 0)
+def _before(carried: Scores | None, look: Look | None, size: tuple[int, ...]) -> Scores:
+    """What speaks for an object by where it was and by how it looked: (H, W) in 0..2."""
+    out = np.zeros(size, np.float32)
+    if carried is not None:
+        reach = 2 * round(FRAY * min(size)) + 1
+        out = out + cv2.blur(carried, (reach, reach))
+    return out if look is None else out + look.of_pixels(size)
 
 
 def _things(boxes: torch.Tensor, claims: NDArray[np.floating]) -> NDArray[np.int64]:
