@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint docs wheel lowest clean setup
+.PHONY: demo test cluster lint docs wheel lowest clean setup
 
 setup: $(READY)
 
@@ -22,6 +22,10 @@ demo: $(READY)  ## run trackers on the embedded dataset and show the table
 # One process more than there are cores: some tests wait.
 test: $(READY)  ## all tests, on all cores
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $$(($$(getconf _NPROCESSORS_ONLN) + 1)) --dist worksteal
+
+cluster: $(READY)  ## tests on a Ray cluster of two nodes on this machine
+	$(BIN)/python -m pip install --quiet --editable '.[ray]'
+	$(BIN)/python -m pytest tests/running/test_cluster.py tests/cli/faults
 
 lint: $(READY)
 	$(BIN)/ruff format --check .

@@ -137,6 +137,20 @@ def test_a_pipe_instead_of_a_frame_does_not_keep_us_waiting(tmp_path):
         read_image(tmp_path / "00000.jpg")
 
 
+def test_links_that_lead_in_circles_are_no_sequences(tmp_path, data):
+    frames = data / "JPEGImages/480p"
+    (frames / "circle").symlink_to(frames, target_is_directory=True)
+    (frames / "itself").symlink_to(frames / "itself")
+    made = vosbench(
+        *("run", "--no-evaluate", "--tracker", "copy-first", "--dataset", data),
+        *("--results", tmp_path / "results"),
+    )
+    assert made.returncode == 0, made.stderr
+    assert "circle, itself in" in made.stderr
+    assert "no frames and no masks, left out" in made.stderr
+    assert Run.open(tmp_path / "results/tiny/copy-first").done() == ["ant", "bee"]
+
+
 def test_what_a_tracker_says_does_not_reach_the_terminal_raw():
     record = SequenceRecord.failure("ant", "boom \x1b[2J\x07 \udcff")
     assert record.error == r"boom \x1b[2J\x07 \udcff"

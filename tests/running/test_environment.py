@@ -112,6 +112,40 @@ if os.getpid() != {os.getpid()}:  # in the worker, not in this process
     assert not [path for path in paths if str(dataset.root) in path]  # frames are sent to it
 
 
+CURIOUS = """
+import os
+import numpy as np
+from vosbench import Option, Prediction, TrackerSpec, hookimpl
+
+class Curious:
+    def __init__(self, ctx): pass
+    def init(self, frame, targets, ctx):
+        assert "VOSBENCH_DATA" not in os.environ and "VOSBENCH_CONFIG" not in os.environ
+        try:
+            ctx.options["rate"] = 2.0
+        except TypeError:
+            return
+        raise AssertionError("options can be changed")
+    def track(self, frame, targets, ctx):
+        return Prediction.from_labels(np.zeros(frame.size, np.uint8))
+
+@hookimpl
+def vosbench_register_trackers(register):
+    rate = Option("rate", 1.0, "")
+    register(TrackerSpec(name="curious", factory=Curious, summary="", options=(rate,)))
+"""
+
+
+def test_a_tracker_is_not_told_where_data_are_and_cannot_change_its_options(
+    dataset, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("VOSBENCH_DATA", str(dataset.root.parent))
+    (tmp_path / "curious.py").write_text(CURIOUS)
+    plugins = Plugins([tmp_path / "curious.py"])
+    made = run(plugins, dataset, "curious", results=tmp_path / "results")[0]
+    assert made.complete, made.sequences()
+
+
 def test_threads_are_the_workers_share(go, monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()

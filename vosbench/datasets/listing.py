@@ -52,10 +52,17 @@ def list_folders(folder: Path) -> tuple[str, ...]:
     storage and archives leave behind do not count."""
     if not folder.is_dir():
         return ()
-    names = (entry.name for entry in os.scandir(folder) if entry.is_dir() or _dangles(entry))
+    names = (entry.name for entry in os.scandir(folder) if _is_folder(entry) or _dangles(entry))
     return tuple(
         sorted(n for n in names if not n.startswith(".") and n.lower() not in _LEFT_BEHIND)
     )
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _dangles(entry: os.DirEntry[str]) -> bool:

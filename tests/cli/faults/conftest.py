@@ -46,6 +46,28 @@ def port(tmp_path: Path) -> Iterator[int]:
         server.shutdown()
 
 
+@pytest.fixture(scope="module")
+def _cluster() -> Iterator[str]:
+    """Address of a Ray cluster of one node on this machine."""
+    pytest.importorskip("ray")
+    from ray.cluster_utils import Cluster
+
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1})
+    yield cluster.address
+    cluster.shutdown()
+
+
+@pytest.fixture
+def cluster(_cluster: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """That cluster is where `--executor ray` goes."""
+    import ray
+
+    monkeypatch.setenv("RAY_ADDRESS", _cluster)
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    yield
+    ray.shutdown()
+
+
 @pytest.fixture
 def place(made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A copy of it as the working folder, with nothing of the user's own around."""

@@ -17,7 +17,12 @@ GREY = np.zeros((48, 64), np.uint8)
 
 @dataclass(frozen=True)
 class Fault:
-    """One row: what is wrong, the command, the exit code, and text that the user is shown."""
+    """One row: what is wrong, the command, the exit code, and text that the user is shown.
+
+    Attributes:
+        environment: variables that the command is given, NAME=VALUE.
+        ray: it is tested where Ray is installed.
+    """
 
     what: str
     command: str
@@ -25,6 +30,8 @@ class Fault:
     sees: str
     hint: str = ""
     prepare: Callable[[], object] = lambda: None
+    environment: str = ""
+    ray: bool = False
 
 
 def cut(path: Path, size: int) -> Callable[[], int]:

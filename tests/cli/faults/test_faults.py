@@ -15,7 +15,7 @@ from click.testing import CliRunner
 
 from vosbench.cli import main
 
-from . import brought, datasets, masks, names, options, plugins, runs
+from . import brought, datasets, machines, masks, names, options, plugins, runs
 from .fault import RUN, Fault
 
 PAGE = Path(__file__).parents[3] / "docs" / "faults.md"
@@ -26,6 +26,7 @@ SECTIONS = {
     "Plugins and trackers": plugins.FAULTS,
     "Datasets": datasets.FAULTS,
     "Runs": runs.FAULTS,
+    "Many machines": machines.FAULTS,
     "Masks": masks.FAULTS,
     "Files that people bring": brought.FAULTS,
 }
@@ -34,8 +35,12 @@ FAULTS = [fault for faults in SECTIONS.values() for fault in faults]
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
 def test_the_user_sees_what_is_wrong_and_nothing_is_lost(
-    fault: Fault, place: Path, port: int, caplog
+    fault: Fault, place: Path, port: int, caplog, request: pytest.FixtureRequest
 ):
+    if fault.ray:
+        request.getfixturevalue("cluster")
+    if fault.environment:
+        request.getfixturevalue("monkeypatch").setenv(*fault.environment.split("="))
     fault.prepare()
     for path in Path().glob("*.py"):
         path.write_text(path.read_text().replace("{port}", str(port)))
@@ -65,7 +70,8 @@ def page() -> str:
         for fault in faults:
             lines = [text.strip() for text in (fault.sees, fault.hint) if text]
             sees = "<br>".join(f"`` {line} ``" if "`" in line else f"`{line}`" for line in lines)
-            rows.append(f"| {fault.what} | `vosbench {fault.command}` | {sees} | {fault.code} |")
+            command = f"{fault.environment} vosbench {fault.command}".strip()
+            rows.append(f"| {fault.what} | `{command}` | {sees} | {fault.code} |")
         parts.append("\n".join(rows))
     return "\n\n".join(parts) + "\n"
 

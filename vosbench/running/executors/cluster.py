@@ -10,8 +10,11 @@ from __future__ import annotations
 import contextlib
 import copy
 import logging
+import os
 import platform
 import queue
+import re
+import socket
 import tempfile
 import threading
 import time
@@ -21,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from vosbench import __version__
 from vosbench.datasets.reading import encode_labels, read_file
 from vosbench.durable import written_whole
 from vosbench.errors import FileError, UsageError, VosbenchError
@@ -33,6 +37,7 @@ from vosbench.tracking.clip import given_masks
 from vosbench.types import label_map
 
 _TELL_EVERY = 0.5  # seconds between two reports of a node on the same sequence
+_ANSWER_WITHIN = 10.0  # seconds in which a cluster must answer
 _LOOK_EVERY = 5.0  # seconds after which it is asked whether a worker that does not start ever can
 
 
@@ -62,7 +67,8 @@ class RayExecutor:
         ray = _connect(plan)
         wanted = _resources(ray, plan)
         _require(ray, wanted)
-        track_all(plan, jobs, report, lambda _: _RayWorker(ray, plan, wanted))
+        any_there = threading.Event()
+        track_all(plan, jobs, report, lambda _: _RayWorker(ray, plan, wanted, any_there))
 
 
 def _connect(plan: Plan) -> Any:
@@ -75,6 +81,7 @@ def _connect(plan: Plan) -> Any:
         ) from None
     global _environment
     if not ray.is_initialized():
+        _reach(os.environ.get("RAY_ADDRESS", ""))
         _environment = dict(plan.runtime_env)
         try:
             ray.init(
@@ -83,14 +90,42 @@ def _connect(plan: Plan) -> Any:
                 include_dashboard=False,
                 runtime_env=copy.deepcopy(_environment),  # Ray puts addresses for folders
             )
-        except (TypeError, ValueError) as error:
-            raise UsageError(f"--runtime-env: {error}") from None
+        except (TypeError, ValueError, ray.exceptions.RuntimeEnvSetupError) as error:
+            raise UsageError(f"--runtime-env: {_end_of(error)}") from None
+        except (ConnectionError, RuntimeError) as error:  # none there, or of another version
+            raise _unreachable(str(error)) from None
     elif plan.runtime_env and plan.runtime_env != _environment:
         raise UsageError(
             "--runtime-env: this process is connected to Ray already",
             "Give it to the ray.init that connects.",
         )
     return ray
+
+
+def _reach(address: str) -> None:
+    """Raise UsageError unless something answers at HOST:PORT: Ray would try for ten minutes."""
+    host, _, port = address.rpartition(":")
+    if not host or not port.isdecimal() or "/" in host:
+        return  # "auto", "local", "ray://...": Ray itself says soon
+    try:
+        socket.create_connection((host, int(port)), _ANSWER_WITHIN).close()
+    except (OSError, OverflowError) as error:
+        raise _unreachable(f"nothing answers at {address}: {error}") from None
+
+
+def _unreachable(why: str) -> UsageError:
+    return UsageError(
+        f"--executor ray: {why}",
+        "RAY_ADDRESS names the cluster; without it one is started on this machine.",
+    )
+
+
+def _end_of(error: Exception) -> str:
+    """The last lines of what Ray says, which hold the cause; tracebacks of its own come before."""
+    lines = [
+        line for line in re.sub(r"\x1b\[[0-9;]*m", "", str(error)).splitlines() if line.strip()
+    ]
+    return "\n".join(lines[-2:])
 
 
 def _resources(ray: Any, plan: Plan) -> dict[str, float]:
@@ -127,8 +162,11 @@ def _require(ray: Any, wanted: Mapping[str, float]) -> None:
 class _RayWorker:
     """The driver's handle on one actor; a `vosbench.running.executors.pool.Worker`."""
 
-    def __init__(self, ray: Any, plan: Plan, wanted: Mapping[str, float]) -> None:
-        self._ray, self._wanted = ray, wanted
+    def __init__(
+        self, ray: Any, plan: Plan, wanted: Mapping[str, float], any_there: threading.Event
+    ) -> None:
+        self._ray, self._wanted, self._timeout = ray, wanted, plan.timeout
+        self._any_there = any_there  # whether a worker of this run has been started
         self._killed = False
         remote = ray.remote(num_cpus=wanted["CPU"], num_gpus=wanted["GPU"])(_Actor)
         files = {path.name: path.read_bytes() for path in plan.plugin_files}
@@ -137,11 +175,26 @@ class _RayWorker:
 
     def start(self) -> Mapping[str, Any]:
         with self._lost():
-            answer = self._actor.start.remote()
-            while not self._ray.wait([answer], timeout=_LOOK_EVERY)[0]:
-                _require(self._ray, self._wanted)  # the node with room for it may be gone
-            info: Mapping[str, Any] = self._ray.get(answer)
+            self._wait_until_it_is_there()
+            info: Mapping[str, Any] = self._ray.get(self._actor.start.remote(__version__))
             return info
+
+    def _wait_until_it_is_there(self) -> None:
+        """Raise UsageError if that cannot be, or takes too long for the first one: Ray goes on
+        trying, and says nothing."""
+        there = self._actor.__ray_ready__.remote()
+        began = time.monotonic()
+        while not self._ray.wait([there], timeout=_LOOK_EVERY)[0]:
+            _require(self._ray, self._wanted)  # the node with room for it may be gone
+            if time.monotonic() - began > self._timeout and not self._any_there.is_set():
+                raise UsageError(
+                    f"Ray has started no worker within {self._timeout:g} s (--timeout): the "
+                    "cluster is busy, or cannot",
+                    "`ray status` tells who is at work, /tmp/ray/session_latest/logs on the nodes "
+                    "why it failed.",
+                )
+        self._ray.get(there)  # raises what kept it from being there
+        self._any_there.set()
 
     def track(
         self, job: Job, on_call: OnCall | None = None
@@ -175,7 +228,15 @@ class _RayWorker:
         except self._ray.exceptions.RayTaskError as error:  # raised by our own code over there
             raise error.cause if isinstance(error.cause, Exception) else error from None
         except self._ray.exceptions.RuntimeEnvSetupError as error:
-            raise UsageError(f"--runtime-env cannot be set up: {error}") from None
+            raise UsageError(f"--runtime-env cannot be set up: {_end_of(error)}") from None
+        except self._ray.exceptions.RayActorError as error:
+            self.alive = False
+            if not error.actor_init_failed:
+                raise WorkerLost(f"{type(error).__name__} of Ray") from error
+            raise UsageError(
+                f"a node of the cluster cannot start vosbench: {_end_of(error)}",
+                f"Install vosbench {__version__} on every node.",
+            ) from None
         except self._ray.exceptions.RayError as error:
             self.alive = False
             raise WorkerLost(f"{type(error).__name__} of Ray") from error
@@ -275,8 +336,17 @@ class _Actor:
         )
         self._worker: WorkerProcess | None = None
 
-    def start(self) -> Mapping[str, Any]:
-        """Start the worker; gives what it says when it is ready, and where that is."""
+    def start(self, version: str) -> Mapping[str, Any]:
+        """Start the worker; gives what it says when it is ready, and where that is.
+
+        Raises:
+            UsageError: vosbench here is of another version than the driver's.
+        """
+        if version != __version__:
+            raise UsageError(
+                f"node {platform.node()} has vosbench {__version__}, this machine has {version}",
+                "Install the same version on every node.",
+            )
         self._worker = WorkerProcess(self._plan)
         info = self._worker.start()
         self._device = str(info["device"])
