@@ -9,6 +9,7 @@ Needs no data: videos are generated, tracked by a tracker that costs nothing, an
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import platform
@@ -25,6 +26,7 @@ import numpy as np
 from vosbench.datasets.reading import write_labels
 
 PLUGIN = """
+import cv2
 import numpy as np
 from vosbench import Capabilities, Prediction, TrackerSpec, hookimpl
 
@@ -37,18 +39,33 @@ class Still:
     def track(self, frame, targets, ctx):
         return Prediction.from_labels(self.labels)
 
+class Soft(Still):
+    # Probabilities that rise over some pixels and are noisy, as those of a network.
+    def init(self, frame, targets, ctx):
+        mask = next(iter(targets.values()))
+        ramp = cv2.distanceTransform(mask.view(np.uint8), cv2.DIST_L2, 5)
+        ramp -= cv2.distanceTransform((~mask).view(np.uint8), cv2.DIST_L2, 5)
+        noise = np.random.default_rng(0).normal(0, 1, (4, *mask.shape))
+        self.scores = (1 / (1 + np.exp(-(ramp / 3 + noise)))).astype(np.float32)
+        self.obj = min(targets)
+    def track(self, frame, targets, ctx):
+        return Prediction.from_probabilities([self.obj], self.scores[[frame.index % 4]])
+
 @hookimpl
 def vosbench_register_trackers(register):
     register(TrackerSpec(name="scale", factory=Still, summary="Nothing moves."))
     register(TrackerSpec(name="scale-single", factory=Still, summary="One object at a time.",
+                         capabilities=Capabilities(multi_object=False)))
+    register(TrackerSpec(name="scale-soft", factory=Soft, summary="Probabilities.",
                          capabilities=Capabilities(multi_object=False)))
 """
 
 
 _PARTS = ("JPEGImages", "Annotations")
 
-#: What a command was, its seconds, and the peak MB of the largest of its processes.
-Measured = tuple[str, float, float]
+#: What a command was, its seconds, the peak MB of the largest of its processes, and the peak MB of
+#: files that it kept while it ran.
+Measured = tuple[str, float, float, float]
 #: What was measured, and the commands.
 Rows = list[tuple[str, list[Measured]]]
 
@@ -80,8 +97,8 @@ def make_dataset(
     return root / "data"
 
 
-def measured(*arguments: object) -> tuple[float, float]:
-    """(seconds, peak MB of any of its processes) of a command."""
+def measured(*arguments: object, scratch: Path | None = None) -> tuple[float, float, float]:
+    """(seconds, peak MB of any of its processes, peak MB of files in `scratch`) of a command."""
     code = (
         "import resource, subprocess, sys; "
         "done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE); "
@@ -89,15 +106,32 @@ def measured(*arguments: object) -> tuple[float, float]:
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss); sys.exit(done.returncode)"
     )
     began = time.perf_counter()
-    done = subprocess.run(
+    kept = 0
+    with subprocess.Popen(
         [sys.executable, "-c", code, sys.executable, "-m", "vosbench", *map(str, arguments)],
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=False,
-    )
-    if done.returncode:
-        sys.exit(done.stderr)
-    return time.perf_counter() - began, int(done.stdout) / 1024
+    ) as process:
+        while True:
+            try:
+                said, problem = process.communicate(timeout=1 if scratch else None)
+                break
+            except subprocess.TimeoutExpired:
+                kept = max(kept, _size(scratch))
+    if process.returncode:
+        sys.exit(problem)
+    return time.perf_counter() - began, int(said) / 1024, kept / 1e6
+
+
+def _size(folder: Path | None) -> int:
+    """Bytes of the files in a folder that others work in."""
+    total = 0
+    for path, _, names in os.walk(folder or ""):
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                total += Path(path, name).stat().st_size
+    return total
 
 
 def run_of(
@@ -113,7 +147,7 @@ def run_of(
         run = ("run", *plugin, "--tracker", tracker, "--no-evaluate", *common)
         made = root / "results/data" / tracker
         return [
-            ("run", *measured(*run)),
+            ("run", *measured(*run, scratch=made / "scratch")),
             ("the same again", *measured(*run)),
             ("evaluate", *measured("evaluate", made, *plugin, "--dataset", data)),
             ("compare", *measured("compare", *common)),
@@ -142,19 +176,34 @@ def many_runs(count: int) -> list[Measured]:
 
 def table(title: str, rows: Rows) -> str:
     when = f"{time.strftime('%Y-%m-%d')}, load {os.getloadavg()[2]:.0f}"
-    lines = [f"## {title}", "", f"| {when} | command | s | peak MB |", "|---|---|---:|---:|"]
+    on_disk = any(disk for _, parts in rows for *_, disk in parts)
+    more = (" MB on disk |", "---:|") if on_disk else ("", "")
+    lines = [f"## {title}", "", f"| {when} | command | s | peak MB |{more[0]}"]
+    lines.append(f"|---|---|---:|---:|{more[1]}")
     for what, parts in rows:
-        lines += [f"| {what} | {name} | {s:.1f} | {mb:.0f} |" for name, s, mb in parts]
+        for name, seconds, memory, disk in parts:
+            last = f" {disk:.0f} |" if on_disk else ""
+            lines.append(f"| {what} | {name} | {seconds:.1f} | {memory:.0f} |{last}")
     return "\n".join(lines) + "\n"
 
 
 HEAD = f"""# What scale costs
 
 {platform.processor() or platform.machine()}, {os.cpu_count()} cores,
-`python benchmarks/scale.py --write` (`--only SECTION` measures one). Frames of 160x120, a tracker
-that computes nothing; peak memory is of the largest process. Other programs kept the machine busy:
+`python benchmarks/scale.py --write` (`--only SECTION` measures one). Frames of 160x120 if not said
+otherwise, a tracker that computes nothing; peak memory is of the largest process, MB on disk are of
+files that are kept only while it runs. Other programs kept the machine busy:
 the load stands in each table.
 """
+
+
+def _wrapped(
+    tracker: str, frames: int, objects: int, size: tuple[int, int]
+) -> tuple[str, list[Measured]]:
+    soft = ", probabilities" if tracker == "scale-soft" else ""
+    what = f"{frames} frames of {size[1]}x{size[0]}, {objects} objects{soft}"
+    return what, run_of(tracker, 1, frames, objects, size)
+
 
 SECTIONS: dict[str, tuple[str, Callable[[int], Rows]]] = {
     "frames": (
@@ -166,8 +215,13 @@ SECTIONS: dict[str, tuple[str, Callable[[int], Rows]]] = {
         lambda n: [(f"{k} objects", run_of("scale", 1, 100 // min(n, 5), k)) for k in (20, 200)],
     ),
     "wrapped": (
-        "One session per object (wrapped), 1000 frames",
-        lambda n: [(f"{k} objects", run_of("scale-single", 1, 1000 // n, k)) for k in (1, 4)],
+        "One session per object (wrapped)",
+        lambda n: [
+            _wrapped("scale-single", 1000 // n, 1, (120, 160)),
+            _wrapped("scale-single", 1000 // n, 4, (120, 160)),
+            _wrapped("scale-soft", 10000 // n, 2, (120, 160)),
+            _wrapped("scale-soft", 1000 // n, 2, (480, 854)),
+        ],
     ),
     "sequences": (
         "Sequences of 10 frames",
