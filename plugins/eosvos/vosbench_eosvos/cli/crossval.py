@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folds drawn at random, or by kinds of videos (harsher). Each draw needs its own --out.",
 )
-@click.option("--parent-steps", default=300, show_default=True, help="Pre-training with videos.")
-@click.option("--meta-steps", default=100, show_default=True, help="Meta-training of each fold.")
+@click.option("--parent-steps", default=400, show_default=True, help="Pre-training with videos.")
+@click.option("--meta-steps", default=160, show_default=True, help="Meta-training of each fold.")
 @click.option(
     "--tracker", "trackers", multiple=True, default=("eosvos-10",), show_default=True, type=TRACKER
 )

@@ -42,7 +42,7 @@ DRAWS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FoldSettings:
-    """The budget of a fold: a quarter of an hour on one core that does nothing else.
+    """The budget of a fold: twenty minutes on one core that does nothing else.
 
     Attributes:
         parent_steps: of pre-training with videos, after that on photos.
@@ -50,8 +50,8 @@ class FoldSettings:
             start at `start_rate`.
     """
 
-    parent_steps: int = 300
-    meta_steps: int = 100
+    parent_steps: int = 400
+    meta_steps: int = 160
     inner_steps: tuple[int, ...] = (3, 5, 8)
     start_rate: float = 3e-3
     seed: int = 0
