@@ -39,6 +39,7 @@ def cross_validate(
     settings: FoldSettings | None,
     bf16: bool,
     device: str,
+    per_sequence: bool = False,
 ) -> None:
     """Train `folds` of a `draw`, run `trackers` over what each held out, print the table.
 
@@ -49,6 +50,7 @@ def cross_validate(
         trackers: those of e-OSVOS get the fold's weights and `options`, the handcrafted baseline
             the fold's parent and `options`; others run as they are.
         others: tracker -> where its weights of a fold are, "{fold}" for its number.
+        per_sequence: print the J&F of every video, too.
 
     Raises:
         UsageError: a fold that the draw does not have, or whose videos could not be tracked.
@@ -82,7 +84,14 @@ def cross_validate(
                     "`vosbench run` says above why; the same command resumes.",
                 )
     missing = set(folds) - found
-    click.echo(report({fold: _results(out, fold) for fold in found}, held_out, missing))
+    rows = _rows([_results(out, fold) for fold in sorted(found)], trackers[0])
+    videos = sum(len(held_out[fold]) for fold in found)
+    click.echo(f"{videos} videos out of fold ({len(found)} of {len(held_out)} folds), in percent\n")
+    click.echo(_table(rows))
+    if per_sequence:
+        click.echo(_sequences(rows))
+    if missing:
+        click.echo(f"without weights yet: fold {', '.join(map(str, sorted(missing)))}")
 
 
 def _home(out: Path, fold: int) -> Path:
@@ -116,30 +125,26 @@ def _with_weights(
     return ((names, list(given)) for given, names in groups.items())
 
 
-def report(
-    results: dict[int, Path], held_out: tuple[tuple[str, ...], ...], missing: set[int]
-) -> str:
-    """The table over all runs below the results folders of folds, as text.
-
-    Args:
-        results: fold -> results folder of `vosbench run`.
-        held_out: the videos of each fold.
-        missing: folds without weights.
-    """
+def _rows(results: list[Path], first: str) -> dict[str, pd.DataFrame]:
+    """The scores of each run, over all folds' results folders, by title; `first` leads."""
     import pandas as pd
 
     rows: dict[str, pd.DataFrame] = {}
-    for folder in results.values():
+    for folder in results:
         for path in sorted(folder.glob("*/*/scores/scores.json")):
             name = _title(path.parents[1])
             rows[name] = pd.concat([rows.get(name, pd.DataFrame()), _videos(path)])
-    videos = sum(len(held_out[fold]) for fold in results)
-    lines = [f"{videos} videos out of fold ({len(results)} of {len(held_out)} folds), in percent"]
+    return dict(sorted(rows.items(), key=lambda row: row[0] != first))
+
+
+def _table(rows: dict[str, pd.DataFrame]) -> str:
+    """Means over videos, with intervals and the difference to the first row, as Markdown."""
+    if not rows:
+        return "nothing was tracked out of fold yet"
+    first, standard = next(iter(rows.items()))
+    head = f"tracker | videos | J&F | 95 % | against {first} | J | F | J-Decay | J < 50 | worst"
+    lines = [f"| {head} |", f"|{' --- |' * 10}"]
     for name, frame in rows.items():
-        if len(lines) == 1:
-            first, standard = name, frame
-            head = f"J&F | 95 % | against {first} | J | F | J-Decay | J < 50 | worst"
-            lines += ["", f"| tracker | videos | {head} |", f"|{' --- |' * 10}"]
         mean = frame.mean(numeric_only=True)
         more = (frame["J&F"] - standard["J&F"]).dropna()
         against = f"{more.mean():+.1f} ({_interval(more)})" if name != first and len(more) else ""
@@ -148,8 +153,18 @@ def report(
             f"| {mean['J']:.1f} | {mean['F']:.1f} | {mean['J-Decay']:.1f} "
             f"| {(frame['J'] < 50).sum()} | {frame['J'].idxmin()} {frame['J'].min():.1f} |"
         )
-    if missing:
-        lines += ["", f"without weights yet: fold {', '.join(map(str, sorted(missing)))}"]
+    return "\n".join(lines)
+
+
+def _sequences(rows: dict[str, pd.DataFrame]) -> str:
+    """J&F of every video and run, as Markdown."""
+    names = sorted({video for frame in rows.values() for video in frame.index})
+    lines = ["", f"| J&F | {' | '.join(rows)} |", f"| --- |{' ---: |' * len(rows)}"]
+    for video in names:
+        cells = [
+            f"{frame['J&F'][video]:.1f}" if video in frame.index else "" for frame in rows.values()
+        ]
+        lines.append(f"| {video} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -57,6 +57,7 @@ if TYPE_CHECKING:
 )
 @click.option("--jobs", default=1, show_default=True, help="Videos tracked at once.")
 @click.option("--seed", default=0, show_default=True, help="Of the trackers.")
+@click.option("--per-sequence", is_flag=True, help="Print the J&F of every video, too.")
 @click.option(
     "--train/--no-train", default=True, help="Train what is missing, or take what there is."
 )
@@ -75,6 +76,7 @@ def crossval(
     others: tuple[str, ...],
     jobs: int,
     seed: int,
+    per_sequence: bool,
     train: bool,
 ) -> None:
     """Train five folds of DAVIS-2016 train; run trackers on the videos that each held out.
@@ -102,6 +104,7 @@ def crossval(
         settings=FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps) if train else None,
         bf16=bf16,
         device=device,
+        per_sequence=per_sequence,
     )
 
 
