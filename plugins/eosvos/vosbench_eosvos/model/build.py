@@ -11,6 +11,7 @@ from vosbench.errors import UsageError
 from vosbench_eosvos.model.config import ModelConfig
 from vosbench_eosvos.model.mask_rcnn import MaskRCNN
 from vosbench_learning.backbone import build_backbone
+from vosbench_learning.convolution import replace_convolutions
 from vosbench_learning.memory import keep_freed_memory
 
 
@@ -37,6 +38,7 @@ def build_model(
         torch.manual_seed(seed)
         backbone = build_backbone(config.backbone, config.norm, pretrained=weights == "imagenet")
         model = MaskRCNN(config, backbone)
+    replace_convolutions(model)
     if weights is not None and weights != "imagenet":
         load_coco(model, weights)
     return model.eval().to(memory_format=torch.channels_last)
