@@ -22,6 +22,7 @@ import numpy as np
 import pandas as pd
 
 import vosbench
+from vosbench.analysis.statistics import clustered_difference
 from vosbench.datasets.base import Dataset, VideoSequence
 from vosbench_learning.corpus import DEVELOPMENT_SPLIT
 
@@ -31,7 +32,6 @@ VIEWS: dict[str, Callable[[Sequence[Path]], Sequence[Path]]] = {
     "thirds": lambda frames: frames[::3],
     "middle": lambda frames: frames[len(frames) // 2 :],
 }
-RESAMPLES = 10_000
 
 
 def write_view(davis: Path, name: str, out: Path) -> Path:
@@ -89,24 +89,20 @@ def mistaken(sequence: VideoSequence, masks: Path) -> tuple[int, int]:
 def row(name: str, dataset: Dataset, masks: Path, objects: pd.DataFrame) -> dict[str, str]:
     """One line of the table: means over objects, the interval over videos."""
     objects = objects.assign(jf=(objects["J-Mean"] + objects["F-Mean"]) / 2)
-    videos = [group["jf"].to_numpy() for _, group in objects.groupby("sequence")]
-    random = np.random.default_rng(0)
-    draws = [
-        np.concatenate([videos[k] for k in random.integers(len(videos), size=len(videos))]).mean()
-        for _ in range(RESAMPLES)
-    ]
-    low, high = 100 * np.quantile(draws, [0.025, 0.975])
+    videos = objects["sequence"].nunique()
+    nothing = np.zeros(len(objects))
+    interval = clustered_difference(100 * objects["jf"], nothing, objects["sequence"])
     counts = [mistaken(s, masks) for s in dataset.sequences if s.name in set(objects["sequence"])]
     wrong, total = np.sum(counts, axis=0)
     mean = 100 * objects[["jf", "J-Mean", "F-Mean", "J-Decay"]].mean()
     return {
-        "videos": f"{name} ({len(videos)}, {len(objects)} objects)",
+        "videos": f"{name} ({videos}, {len(objects)} objects)",
         "J&F": f"{mean['jf']:.1f}",
-        "95 %": f"{low:.1f} to {high:.1f}" if len(videos) > 2 else "",
+        "95 %": f"{interval.low:.1f} to {interval.high:.1f}" if videos > 2 else "",
         "J": f"{mean['J-Mean']:.1f}",
         "F": f"{mean['F-Mean']:.1f}",
         "J-Decay": f"{mean['J-Decay']:.1f}",
-        "mistaken": f"{wrong} of {total}" if len(objects) > len(videos) else "",
+        "mistaken": f"{wrong} of {total}" if len(objects) > videos else "",
     }
 
 

@@ -33,6 +33,7 @@ PUBLIC = (
     "vosbench",
     "vosbench.adapt",
     "vosbench.analysis.ablation",
+    "vosbench.analysis.statistics",
     "vosbench.cli.ablate",
     "vosbench.cli.names",
     "vosbench.cli.options",

@@ -23,6 +23,11 @@ _file = click.Path(path_type=Path, dir_okay=False, exists=True)
 _device = click.option(
     "--device", default="auto", show_default=True, type=DEVICE, help="cpu, cuda, cuda:1."
 )
+_precision = click.option(
+    "--bf16/--float32",
+    default=None,
+    help="Precision of convolutions; bfloat16 where the device multiplies in it natively.",
+)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -45,7 +50,7 @@ def baselines() -> None:
 @click.option("--threads", default=1, show_default=True)
 @_device
 @click.option("--loaders", default=0, show_default=True, help="Threads that draw images ahead.")
-@click.option("--bf16/--float32", default=True, help="Precision of convolutions.")
+@_precision
 def osvos_parent(
     photos: tuple[Path, ...],
     davis: Path | None,
@@ -61,7 +66,7 @@ def osvos_parent(
     threads: int,
     device: str,
     loaders: int,
-    bf16: bool,
+    bf16: bool | None,
 ) -> None:
     """Train the network of osvos and onavos to find any object.
 
@@ -79,14 +84,16 @@ def osvos_parent(
     from vosbench_learning import corpus as data
     from vosbench_learning.devices import training_device
     from vosbench_learning.views import ViewSettings
+    from vosbench_learning.working_size import bfloat16_pays
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
+    place = training_device(device)
     sources = [source for folder in photos for source in data.photo_sources(folder)]
     if davis is not None:
         sources += data.davis_sources(davis, data.training_sequences(davis, everything=everything))
     net = OsvosNet(pretrained=True)
-    net.bf16 = bf16
+    net.bf16 = bfloat16_pays(place) if bf16 is None else bf16
     settings = ParentSettings(
         steps=steps,
         batch=batch,
@@ -100,7 +107,7 @@ def osvos_parent(
         data.load_corpus(sources, cache),
         settings,
         out,
-        device=training_device(device),
+        device=place,
         loaders=loaders,
     )
     training.run()
@@ -124,7 +131,7 @@ def osvos_parent(
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 @_device
-@click.option("--bf16/--float32", default=True, help="Precision of convolutions.")
+@_precision
 def stm_train(
     photos: tuple[Path, ...],
     davis: Path | None,
@@ -142,7 +149,7 @@ def stm_train(
     seed: int,
     threads: int,
     device: str,
-    bf16: bool,
+    bf16: bool | None,
 ) -> None:
     """Train the memory network of stm on clips from videos and photos.
 
@@ -162,9 +169,11 @@ def stm_train(
     from vosbench_baselines.stm.weights import load_weights
     from vosbench_learning import corpus as data
     from vosbench_learning.devices import training_device
+    from vosbench_learning.working_size import bfloat16_pays
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
+    place = training_device(device)
     sources = [source for folder in photos for source in data.photo_sources(folder)]
     if davis is not None:
         names = data.training_sequences(davis, everything=everything)
@@ -178,7 +187,7 @@ def stm_train(
         if earlier.config != net.config:
             raise UsageError(f"--parent {parent}: its model is not {model}", "Give its --model.")
         net.load_state_dict(earlier.state_dict())
-    net.bf16 = bf16
+    net.bf16 = bfloat16_pays(place) if bf16 is None else bf16
     clips_from = ClipSettings()
     settings = StmSettings(
         steps=steps,
@@ -193,7 +202,7 @@ def stm_train(
         data.load_corpus(sources, cache),
         settings,
         out,
-        training_device(device),
+        place,
         parent=parent,
     )
     training.run()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from vosbench_eosvos.training.crossval import FoldSettings
     from vosbench_eosvos.training.runs import DataFolders
 
-#: Resamples of the bootstrap over videos, and what is reported of each video.
-RESAMPLES = 10_000
+#: What is reported of each video.
 MEASURES = {"J": "J-Mean", "J-Decay": "J-Decay", "F": "F-Mean"}
 
 
@@ -43,8 +42,8 @@ def cross_validate(
 ) -> None:
     """Train `folds` of a `draw`, run `trackers` over what each held out, print the table.
 
-    Everything resumes where it stopped. Folds whose weights are not there yet are left out of the
-    table, which says so; without `settings` none are trained.
+    Everything resumes where it stopped. Where a tracker's weights of a fold are not there yet, the
+    fold is left out for it, and the last line says so; without `settings` none are trained.
 
     Args:
         trackers: those of e-OSVOS get the fold's weights and `options`, the handcrafted baseline
@@ -60,17 +59,19 @@ def cross_validate(
     held_out = DRAWS[draw]
     if unknown := [fold for fold in folds if fold >= len(held_out)]:
         raise UsageError(f"no fold {unknown[0]}", f"Folds: 0 to {len(held_out) - 1}.")
-    found = set()
+    missing = []
     for fold in folds:
-        weights = _home(out, fold) / "meta" / "last.safetensors"
         if settings is not None:
             train_fold(
                 folders, parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
             )
-        if weights.is_file():
-            found.add(fold)
-    for fold in sorted(found):
-        for names, given in _with_weights(trackers, options, others, _home(out, fold), fold):
+    for fold in folds:
+        for names, weights in _by_weights(trackers, others, out, fold):
+            if weights is not None and not weights.is_file():
+                missing.append(f"{', '.join(names)} in fold {fold}")
+                continue
+            given = [f"weights={weights.resolve()}"] if weights else []
+            given += options if set(names) <= set(_own()) else ()
             command = [sys.executable, "-m", "vosbench", "run", "--dataset", "davis16-train"]
             command += ["--data-root", str(folders.davis), "--seed", str(seed)]
             command += ["--device", device, "--jobs", str(jobs)]
@@ -83,15 +84,13 @@ def cross_validate(
                     f"the videos of fold {fold} could not be tracked",
                     "`vosbench run` says above why; the same command resumes.",
                 )
-    missing = set(folds) - found
-    rows = _rows([_results(out, fold) for fold in sorted(found)], trackers[0])
-    videos = sum(len(held_out[fold]) for fold in found)
-    click.echo(f"{videos} videos out of fold ({len(found)} of {len(held_out)} folds), in percent\n")
+    rows = _rows([_results(out, fold) for fold in folds], trackers[0])
+    click.echo(f"Videos out of fold ({len(folds)} of {len(held_out)} folds), in percent\n")
     click.echo(_table(rows))
     if per_sequence:
         click.echo(_sequences(rows))
     if missing:
-        click.echo(f"without weights yet: fold {', '.join(map(str, sorted(missing)))}")
+        click.echo(f"without weights yet: {'; '.join(missing)}")
 
 
 def _home(out: Path, fold: int) -> Path:
@@ -102,27 +101,28 @@ def _results(out: Path, fold: int) -> Path:
     return out / "results" / f"fold-{fold}"
 
 
-def _with_weights(
-    trackers: tuple[str, ...],
-    options: tuple[str, ...],
-    others: Mapping[str, str],
-    home: Path,
-    fold: int,
-) -> Iterator[tuple[list[str], list[str]]]:
-    """Trackers that run with the same options, and these."""
+def _own() -> dict[str, str]:
+    """Name of each tracker that the folds are trained for -> its weights in a fold's folder."""
     from vosbench_eosvos.variants import handcrafted_specs, specs
 
     own = {spec.name: "meta/last.safetensors" for spec in specs()}
-    own |= {spec.name: "parent/parent.safetensors" for spec in handcrafted_specs()}
-    groups: dict[tuple[str, ...], list[str]] = {}
+    return own | {spec.name: "parent/parent.safetensors" for spec in handcrafted_specs()}
+
+
+def _by_weights(
+    trackers: tuple[str, ...], others: Mapping[str, str], out: Path, fold: int
+) -> list[tuple[list[str], Path | None]]:
+    """Trackers that run with the same weights, and these; None for those that take none."""
+    own = _own()
+    groups: dict[Path | None, list[str]] = {}
     for name in trackers:
-        given: tuple[str, ...] = ()
+        weights = None
         if name in others:
-            given = (f"weights={Path(others[name].replace('{fold}', str(fold))).resolve()}",)
+            weights = Path(others[name].replace("{fold}", str(fold)))
         elif name in own:
-            given = (f"weights={(home / own[name]).resolve()}", *options)
-        groups.setdefault(given, []).append(name)
-    return ((names, list(given)) for given, names in groups.items())
+            weights = _home(out, fold) / own[name]
+        groups.setdefault(weights, []).append(name)
+    return [(names, weights) for weights, names in groups.items()]
 
 
 def _rows(results: list[Path], first: str) -> dict[str, pd.DataFrame]:
@@ -188,10 +188,10 @@ def _videos(path: Path) -> pd.DataFrame:
 
 
 def _interval(values: pd.Series[float]) -> str:
-    """The 95 % bootstrap interval of the mean over videos, as text."""
+    """The 95 % interval of the mean over videos, as text."""
     import numpy as np
 
-    random = np.random.default_rng(0)
-    picks = random.integers(len(values), size=(RESAMPLES, len(values)))
-    low, high = np.quantile(values.to_numpy()[picks].mean(1), [0.025, 0.975])
+    from vosbench.analysis.statistics import bootstrap_interval
+
+    low, high = bootstrap_interval(np.asarray(values, np.float64))
     return f"{low:.1f} to {high:.1f}"

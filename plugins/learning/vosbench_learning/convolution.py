@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.grad import conv2d_input
 
 
 def replace_convolutions(module: nn.Module) -> None:
@@ -54,11 +55,11 @@ class _Convolution(torch.autograd.Function):
         return F.conv2d(x, weight, bias, padding=1)
 
     @staticmethod
-    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:  # type: ignore[override]
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor | None, Tensor | None, Tensor | None]:
         x, weight = ctx.saved_tensors
         by_x, by_weight, by_bias = ctx.needs_input_grad
         return (
-            torch.nn.grad.conv2d_input(x.shape, weight, grad, padding=1) if by_x else None,
+            conv2d_input(x.shape, weight, grad, padding=1) if by_x else None,  # type: ignore[no-untyped-call]
             _weight_gradient(x, grad) if by_weight else None,
             grad.sum((0, 2, 3)) if by_bias else None,
         )
@@ -77,4 +78,4 @@ def _weight_gradient(x: Tensor, grad: Tensor) -> Tensor:
     out = out[:count].t()
     starts = [row * width + column for row in range(3) for column in range(3)]
     products = torch.stack([out @ seen[start : start + count] for start in starts], 1)
-    return products.unflatten(1, (3, 3)).permute(0, 3, 1, 2)
+    return products.view(len(products), 3, 3, -1).permute(0, 3, 1, 2)

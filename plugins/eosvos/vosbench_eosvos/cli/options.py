@@ -26,11 +26,17 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
         decoded: bool,
         threads: int,
         everything: bool = False,
+        device: str,
+        bf16: bool | None,
         **others: Any,
     ) -> None:
         from vosbench_eosvos.training.runs import DataFolders, use_threads
+        from vosbench_learning.devices import training_device
+        from vosbench_learning.working_size import bfloat16_pays
 
         use_threads(threads)
+        if bf16 is None:
+            bf16 = bfloat16_pays(training_device(device))
         folders = DataFolders(
             photos=photos,
             davis=davis,
@@ -40,7 +46,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             decoded=decoded,
             everything=everything,
         )
-        command(folders=folders, **others)
+        command(folders=folders, device=device, bf16=bf16, **others)
 
     folder = click.Path(path_type=Path, file_okay=False)
     existing = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -72,7 +78,11 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "process has a card of its own.",
         ),
         click.option("--threads", default=1, show_default=True, help="Threads of each process."),
-        click.option("--bf16/--float32", default=True, help="Precision of convolutions."),
+        click.option(
+            "--bf16/--float32",
+            default=None,
+            help="Precision of convolutions; bfloat16 where the device multiplies in it natively.",
+        ),
     )
 
 

@@ -85,8 +85,8 @@ class DataFolders:
         return self._load(sources).without(held_out)
 
     def development(self) -> Corpus | None:
-        """The held-out videos, or None without DAVIS."""
-        if self.davis is None:
+        """The held-out videos; None without DAVIS, and where they are trained on."""
+        if self.davis is None or self.everything:
             return None
         return self._load(davis_sources(self.davis, DEVELOPMENT_SPLIT))
 
