@@ -33,6 +33,7 @@ def main() -> None:
     """Parse arguments, measure each number of objects, print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--tracker", default="eosvos-10")
+    parser.add_argument("-o", "--option", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--objects", type=int, nargs="+", default=[1, 2, 4, 7])
     parser.add_argument("--frames", type=int, default=12)
     parser.add_argument("--threads", type=int, default=os.cpu_count())
@@ -98,7 +99,8 @@ def measure(given: argparse.Namespace) -> dict[str, float]:
     video, masks = discs(given.one, given.frames + 3)
     spec = Plugins().tracker(given.tracker)
     with tempfile.TemporaryDirectory() as folder:
-        ctx = make_context(spec, Path(folder))
+        options = dict(option.split("=", 1) for option in given.option)
+        ctx = make_context(spec, Path(folder), options=options)
         tracker = make_tracker(spec, ctx)
         start = clock()
         tracker.init(video[0], masks, ctx)

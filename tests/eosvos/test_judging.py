@@ -102,7 +102,7 @@ def test_motion_expects_a_growing_object_at_its_new_size():
 def candidates(*rows):
     found = boxes(*(box for box, _ in rows)).reshape(-1, 4)
     worth = torch.tensor([w for _, w in rows])
-    return Candidates(found, worth, worth, worth, None)
+    return Candidates(found, worth, worth, worth, None, None)
 
 
 def test_a_thing_goes_to_the_object_with_the_greater_claim_the_other_takes_another_or_none():

@@ -180,7 +180,7 @@ def stm_train(
         unknown = sorted(set(without) - set(names))
         if unknown:
             raise UsageError(f"--without {unknown[0]}: no such training sequence")
-        sources += data.davis_sources(davis, [name for name in names if name not in without])
+        sources += data.davis_sources(davis, names)
     net = StmNet(CONFIGS[model], pretrained=parent is None)
     if parent is not None:
         earlier = load_weights(parent)
@@ -199,7 +199,7 @@ def stm_train(
     )
     training = StmTraining(
         net,
-        data.load_corpus(sources, cache),
+        data.load_corpus(sources, cache).without(without),
         settings,
         out,
         place,

@@ -29,6 +29,12 @@ def tight_box(mask: Mask) -> Box | None:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
+def scale_box(box: Box, size: tuple[int, ...], to: tuple[int, int]) -> Box:
+    """A box of an image of `size` (height, width) in one of size `to`."""
+    down, across = to[0] / size[0], to[1] / size[1]
+    return box[0] * across, box[1] * down, box[2] * across, box[3] * down
+
+
 def propagate(
     box: Box,
     copies: int,

@@ -66,12 +66,12 @@ def cross_validate(
                 folders, parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
             )
     for fold in folds:
-        for names, weights in _by_weights(trackers, others, out, fold):
+        for names, weights, changed in _by_weights(trackers, others, out, fold):
             if weights is not None and not weights.is_file():
                 missing.append(f"{', '.join(names)} in fold {fold}")
                 continue
             given = [f"weights={weights.resolve()}"] if weights else []
-            given += options if set(names) <= set(_own()) else ()
+            given += options if changed else ()
             command = [sys.executable, "-m", "vosbench", "run", "--dataset", "davis16-train"]
             command += ["--data-root", str(folders.davis), "--seed", str(seed)]
             command += ["--device", device, "--jobs", str(jobs)]
@@ -101,28 +101,24 @@ def _results(out: Path, fold: int) -> Path:
     return out / "results" / f"fold-{fold}"
 
 
-def _own() -> dict[str, str]:
-    """Name of each tracker that the folds are trained for -> its weights in a fold's folder."""
+def _by_weights(
+    trackers: tuple[str, ...], others: Mapping[str, str], out: Path, fold: int
+) -> list[tuple[list[str], Path | None, bool]]:
+    """Trackers that run with the same weights, these (None for those that take none), and whether
+    they are the fold's own, for which options are."""
     from vosbench_eosvos.variants import handcrafted_specs, specs
 
     own = {spec.name: "meta/last.safetensors" for spec in specs()}
-    return own | {spec.name: "parent/parent.safetensors" for spec in handcrafted_specs()}
-
-
-def _by_weights(
-    trackers: tuple[str, ...], others: Mapping[str, str], out: Path, fold: int
-) -> list[tuple[list[str], Path | None]]:
-    """Trackers that run with the same weights, and these; None for those that take none."""
-    own = _own()
-    groups: dict[Path | None, list[str]] = {}
+    own |= {spec.name: "parent/parent.safetensors" for spec in handcrafted_specs()}
+    groups: dict[tuple[Path | None, bool], list[str]] = {}
     for name in trackers:
         weights = None
         if name in others:
             weights = Path(others[name].replace("{fold}", str(fold)))
         elif name in own:
             weights = _home(out, fold) / own[name]
-        groups.setdefault(weights, []).append(name)
-    return [(names, weights) for weights, names in groups.items()]
+        groups.setdefault((weights, name in own and name not in others), []).append(name)
+    return [(names, weights, changed) for (weights, changed), names in groups.items()]
 
 
 def _rows(results: list[Path], first: str) -> dict[str, pd.DataFrame]:

@@ -16,6 +16,7 @@ from vosbench_eosvos.boxprop import Box
 from vosbench_eosvos.colours import Look
 from vosbench_eosvos.model import Detections, Rank
 from vosbench_eosvos.model.pyramid import Pyramid
+from vosbench_eosvos.surroundings import Region
 
 
 def near(box: Box, weight: float) -> Rank:
@@ -40,7 +41,7 @@ class Candidates:
         boxes: (D, 4). scores: (D,).
         worth: (D,) what speaks for each; -inf where it cannot be the object.
         claim: (D,) the same where other objects want it too.
-        pyramid: to read masks from.
+        pyramid: to read masks from; region: the part of the image that it is of.
         look: what the object's colours say of the frame, if asked for.
     """
 
@@ -49,6 +50,7 @@ class Candidates:
     worth: Tensor
     claim: Tensor
     pyramid: Pyramid
+    region: Region
     look: Look | None = None
 
     def best(self) -> int | None:

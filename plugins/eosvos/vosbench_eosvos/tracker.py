@@ -21,34 +21,27 @@ from torch import Tensor
 from torch.func import functional_call
 from torchvision.ops import box_iou, clip_boxes_to_image
 
-from vosbench.types import Context, Frame, Image, LabelMap, Mask, Prediction, Scores, Targets
-from vosbench_eosvos.boxprop import Box, propagate, tight_box
+from vosbench.types import Context, Frame, LabelMap, Prediction, Scores, Targets
+from vosbench_eosvos.boxprop import propagate, scale_box, tight_box
 from vosbench_eosvos.colours import Bins, Colours, Look, colour_bins
 from vosbench_eosvos.conventions import CONVENTIONS
 from vosbench_eosvos.decide import Decision, decide
 from vosbench_eosvos.detect import Candidates, near
 from vosbench_eosvos.edges import follow_edges
-from vosbench_eosvos.finetune import (
-    Batches,
-    Example,
-    cycle,
-    fine_tune,
-    join,
-    make_example,
-    to_tensor,
-)
+from vosbench_eosvos.examples import Examples
+from vosbench_eosvos.finetune import cycle, fine_tune
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import Detections, MaskRCNN, grow_boxes
 from vosbench_eosvos.motion import Motion
 from vosbench_eosvos.objects import ObjectState, TrackedObject
 from vosbench_eosvos.online import Memory
+from vosbench_eosvos.surroundings import Region, surroundings, whole_image
 from vosbench_eosvos.variants import Settings
 from vosbench_eosvos.weights import find_weights
 from vosbench_eosvos.windows import Window
-from vosbench_learning.backbone import StageOutputs
-from vosbench_learning.copies import random_copy
+from vosbench_learning.backbone import CELL, StageOutputs
 from vosbench_learning.seeds import derive_seed
-from vosbench_learning.working_size import bfloat16_pays, mask_to_size, to_size, working_size
+from vosbench_learning.working_size import bfloat16_pays
 
 # What a seed is for, so that no two draws share one.
 _FINE_TUNING, _TRANSFORMS, _PROPAGATION, _ONLINE = range(4)
@@ -80,6 +73,7 @@ class EosvosTracker:
 
     Attributes:
         objects: the objects of the sequence by id.
+        examples: makes of frames what the network sees and learns from.
         features: what the stages that never learn see in the present frame, at working size.
     """
 
@@ -114,19 +108,20 @@ class EosvosTracker:
         names = self.learned.learning_names(drop_frozen=True)
         self.start = {name: self.learned.state[name] for name in names}
         self.depth = self.model.frozen_depth(self.start)
+        self.examples = Examples(self.model, self.depth, self.settings)
         self.objects: dict[int, TrackedObject] = {}
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune one model for each object."""
         self.objects = {}
-        self.features: StageOutputs | None = self._look(frame.image)
+        self.features: StageOutputs | None = self.examples.look(frame.image)
         self._colours: tuple[int, Bins] | None = None
         self._motion = Motion(frame.image) if self.settings.motion else None
         self._learn(frame, targets, ctx)
 
     def track(self, frame: Frame, targets: Targets, ctx: Context) -> Prediction:
         """Probabilities of all objects, for every number of steps that is asked for."""
-        self.features = self._look(frame.image)
+        self.features = self.examples.look(frame.image)
         if self._motion is not None:
             self._motion.see(frame.image)
         pasted: dict[tuple[int, int], Scores] = {}
@@ -158,7 +153,9 @@ class EosvosTracker:
             since = frame.index - tracked.first
             for state in tracked.states.values() if since else ():
                 state.memory.observe(
-                    state.probabilities, state.score, lambda target: self._example(features, target)
+                    state.probabilities,
+                    state.score,
+                    lambda target: self.examples.example(features, target),
                 )
                 if since % self.settings.online_every == 0:
                     self._adapt(frame, tracked, state, ctx.seed, after_step)
@@ -177,20 +174,6 @@ class EosvosTracker:
         asked = ctx.snapshots.get("iterations", ())
         return sorted({self.settings.iterations, *(int(n) for n in asked)})
 
-    def _look(self, image: Image) -> StageOutputs:
-        """What the stages that never learn see in a frame, at working size."""
-        settings = self.settings
-        size = working_size(
-            (image.shape[0], image.shape[1]),
-            settings.short_side,
-            long_side=settings.long_side,
-            enlarge=settings.enlarge,
-        )
-        working = to_size(image, size, interpolate=self.conventions.interpolate)
-        with torch.no_grad():
-            features: StageOutputs = self.model(to_tensor(working, self.device), stop=self.depth)
-        return features
-
     def _learn(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune on the objects that `targets` gives away, all to the first number of steps,
         then all to the next, so that the marks tell what each number alone would have taken."""
@@ -201,12 +184,14 @@ class EosvosTracker:
             tracked = TrackedObject(identity, frame.index, [])
             self.objects[identity] = tracked
             if mask.any():
-                given = self._inner_batch(frame, identity, mask, ctx.seed)
+                assert self.features is not None
+                copies = ctx.seed, _TRANSFORMS, identity, frame.index
+                given = self.examples.inner_batch(frame, self.features, mask, copies)
                 first_boxes[identity] = tuple(given[0].targets[0]["boxes"][0].tolist())
                 tracked.given = given[:1] if self.settings.online else []
                 batches = cycle(given, self.settings.batch)
                 if self.settings.redraw:
-                    batches = self._redrawn(frame, identity, mask, ctx.seed)
+                    batches = self.examples.redrawn(frame, mask, copies)
                 runs[identity] = fine_tune(
                     self.model,
                     self.learned,
@@ -231,69 +216,57 @@ class EosvosTracker:
             if runs:
                 ctx.snapshot_ready(f"iterations={steps}")
 
-    def _inner_batch(self, frame: Frame, identity: int, mask: Mask, seed: int) -> list[Example]:
-        """The given frame as it is, then its transformed copies."""
-        assert self.features is not None
-        rng = np.random.default_rng(derive_seed(seed, _TRANSFORMS, identity, frame.index))
-        pairs = [random_copy(frame.image, mask, rng) for _ in range(self.settings.transforms)]
-        copies = [self._example(self._look(image), inside) for image, inside in pairs]
-        return [self._example(self.features, mask), *copies]
-
-    def _redrawn(self, frame: Frame, identity: int, mask: Mask, seed: int) -> Batches:
-        """New transformed copies of the given frame in every step."""
-
-        def draw(step: int) -> Example:
-            parts = (seed, _TRANSFORMS, identity, frame.index, step)
-            rng = np.random.default_rng(derive_seed(*parts))
-            pairs = [random_copy(frame.image, mask, rng) for _ in range(self.settings.batch)]
-            return join([self._example(self._look(image), inside) for image, inside in pairs])
-
-        return draw
-
-    def _example(self, features: StageOutputs, mask: Mask | Scores) -> Example:
-        """A frame and the object in it, (H, W) at native size, NaN where no loss may look."""
-        nearest = self.conventions.interpolate
-        target = mask_to_size(mask >= 0.5, features.size, nearest=nearest).astype(np.float32)
-        if (unsure := np.isnan(mask)).any():
-            target[mask_to_size(unsure, features.size, nearest=nearest)] = np.nan
-        box = tight_box(mask >= 0.5)
-        scaled = _scale(box, mask.shape, features.size) if box else None
-        return make_example(self.model, features, target, self.depth, scaled)
-
     @torch.no_grad()
     def _candidates(self, frame: Frame, identity: int, state: ObjectState, seed: int) -> Candidates:
         """What the object's detector takes for it in this frame, and what can be it."""
         assert self.features is not None
-        settings, size = self.settings, self.features.size
+        size = self.features.size
         state.carried = None
         if self._motion is not None and state.mask is not None:
             moved = self._motion.carry(state.mask)
             if moved is not None:
-                state.box, state.carried = _scale(moved[0], frame.size, size), moved[1]
+                state.box, state.carried = scale_box(moved[0], frame.size, size), moved[1]
+        everywhere = whole_image(size)
+        region = everywhere
+        if self.settings.crop and state.box and state.window.gap(frame.index) <= HELD:
+            region = surroundings(state.box, size)
+        around = self._candidates_in(region, frame, identity, state, seed)
+        if region == everywhere or around.best() is not None:
+            return around
+        return self._candidates_in(everywhere, frame, identity, state, seed)
+
+    def _candidates_in(
+        self, region: Region, frame: Frame, identity: int, state: ObjectState, seed: int
+    ) -> Candidates:
+        """`_candidates` in a region of the frame; boxes are in the whole."""
+        assert self.features is not None
+        settings, size = self.settings, self.features.size
         options: dict[str, object] = {
             "max_detections": CANDIDATES,
             "growths": (),
             "kept_proposals": settings.proposals_alone or settings.proposals,
         }
         if settings.continuity > 0 and state.box:
-            options["rank"] = near(state.box, settings.continuity)
+            options["rank"] = near(region.inside(state.box), settings.continuity)
         if settings.box_propagation and state.box:
             generator = torch.Generator().manual_seed(
                 derive_seed(seed, _PROPAGATION, identity, frame.index)
             )
             # Up to whole cells of the coarsest map, see `Backbone.start`.
-            padded = size[0] + -size[0] % 32, size[1] + -size[1] % 32
+            padded = size[0] + -size[0] % CELL, size[1] + -size[1] % CELL
             boxes = propagate(
-                state.box,
+                region.inside(state.box),
                 settings.propagated_boxes,
-                padded if self.conventions.propose_in_padding else size,
+                padded if self.conventions.propose_in_padding else region.size,
                 generator,
                 itself=self.conventions.last_box_too,
             )
             options["proposals"] = [boxes.to(self.device)]
             options["kept_proposals"] = settings.proposals
         found: Detections
-        [found] = functional_call(self.model, dict(state.params), (self.features,), options)
+        seen = region.cut(self.features)
+        [found] = functional_call(self.model, dict(state.params), (seen,), options)
+        found = replace(found, boxes=found.boxes + region.offset(found.boxes))
         look = state.colours.look(self._bins(frame), size) if state.colours else None
         overlap, possible = self._judge(found, frame.index, state, look)
         worth = found.scores + settings.continuity * overlap
@@ -301,7 +274,7 @@ class EosvosTracker:
             worth = worth + torch.from_numpy(look.of_boxes(found.boxes)).to(worth)
         worth = worth.masked_fill(~possible, -torch.inf)
         claim = worth + CLAIM * overlap
-        return Candidates(found.boxes, found.scores, worth, claim, found.pyramid, look)
+        return Candidates(found.boxes, found.scores, worth, claim, found.pyramid, region, look)
 
     def _judge(
         self, found: Detections, index: int, state: ObjectState, look: Look | None
@@ -351,10 +324,12 @@ class EosvosTracker:
         else:
             return np.zeros(frame.size, np.float32)
         growths = MASK_GROWTHS if self.settings.sizes else (0.0,)
-        boxes = clip_boxes_to_image(grow_boxes(box, growths)[0], size)
+        offset = found.region.offset(box)
+        inside = clip_boxes_to_image(grow_boxes(box, growths)[0] - offset, found.region.size)
         logits: Tensor = functional_call(
-            self.model, dict(state.params), (found.pyramid,), {"boxes": boxes}
+            self.model, dict(state.params), (found.pyramid,), {"boxes": inside}
         )
+        boxes = inside + offset
         scale = torch.tensor([frame.size[1] / size[1], frame.size[0] / size[0]] * 2)
         return self.conventions.paste(logits, boxes.cpu() * scale, frame.size)
 
@@ -372,7 +347,7 @@ class EosvosTracker:
                 state.box = state.began
             return native
         state.score, state.probabilities, state.mask = 0.0, native, mask
-        state.box = _scale(seen, frame.size, self.features.size)
+        state.box = scale_box(seen, frame.size, self.features.size)
         if best is not None:
             state.score = float(found.scores[best])
             x1, y1, x2, y2 = found.boxes[best].tolist()
@@ -414,9 +389,3 @@ def _counted(ctx: Context) -> Callable[[], None]:
     """Tells the harness after each fine-tuning step of a call that it gets on."""
     steps = itertools.count(1)
     return lambda: ctx.progress(next(steps))
-
-
-def _scale(box: Box, size: tuple[int, ...], to: tuple[int, int]) -> Box:
-    """A box of an image of `size` (height, width) in one of size `to`."""
-    down, across = to[0] / size[0], to[1] / size[1]
-    return box[0] * across, box[1] * down, box[2] * across, box[3] * down

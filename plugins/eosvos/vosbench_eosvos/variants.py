@@ -64,6 +64,9 @@ class Settings:
     short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
     long_side: int = _option(0, "longest side of a frame, whatever `short_side` asks; 0: no limit")
     enlarge: bool = _option(True, "enlarge smaller frames to `short_side` too")
+    crop: bool = _option(
+        False, "look around the expected box only, at the whole frame where nothing is found there"
+    )
     conventions: str = _option(
         "own",
         "losses, resizing, pasting, proposals and lost objects as in the reference implementation "

@@ -13,6 +13,9 @@ from vosbench.errors import UsageError
 from vosbench_learning import efficientnet_lite
 from vosbench_learning.norm import Norm, replace_norms
 
+#: Pixels a side that one value of the coarsest map stands for.
+CELL = 32
+
 
 @dataclass(frozen=True)
 class StageOutputs:
@@ -31,6 +34,22 @@ class StageOutputs:
     def select(self, index: Tensor | slice) -> StageOutputs:
         """The same for some images of the batch."""
         return StageOutputs({k: v[index] for k, v in self.maps.items()}, self.depth, self.size)
+
+    def crop(self, top: int, left: int, height: int, width: int) -> StageOutputs:
+        """The same for a part of the images, in pixels. Its corner must lie on whole cells; so must
+        its end, or at the end of the images."""
+        maps = {}
+        for k, v in self.maps.items():
+            stride = _padded(self.size[0]) // v.shape[-2]
+            rows = slice(top // stride, _padded(top + height) // stride)
+            columns = slice(left // stride, _padded(left + width) // stride)
+            maps[k] = v[..., rows, columns].contiguous(memory_format=torch.channels_last)
+        return StageOutputs(maps, self.depth, (height, width))
+
+
+def _padded(length: int) -> int:
+    """Up to whole cells."""
+    return length + -length % CELL
 
 
 class Backbone(nn.Module):
@@ -67,7 +86,7 @@ class Backbone(nn.Module):
         x = (x - self.mean) / self.std
         height, width = images.shape[-2:]
         # Whole cells at every stride, or the anchors would drift against the pixels.
-        x = F.pad(x, (0, -width % 32, 0, -height % 32))
+        x = F.pad(x, (0, _padded(width) - width, 0, _padded(height) - height))
         x = x.contiguous(memory_format=torch.channels_last)
         return StageOutputs({-1: x}, 0, (height, width))
 

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from vosbench_learning.backbone import Backbone, StageOutputs, build_backbone
+from vosbench_learning.convolution import replace_convolutions
 from vosbench_learning.norm import Norm
 
 _STRIDE = 16
@@ -146,6 +147,7 @@ class StmNet(nn.Module):
         self.query = KeyValue(at16, config.key, config.value)
         self.memory = KeyValue(at16, config.key, config.value)
         self.decoder = Decoder(2 * config.value, (at4, at8), config.decoder)
+        replace_convolutions(self)
 
     def memorize(self, image: Tensor, masks: Tensor) -> list[Memory]:
         """What a frame with K objects leaves of each of them.

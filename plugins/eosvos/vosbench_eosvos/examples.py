@@ -1,0 +1,95 @@
+"""From frames and masks to what fine-tuning learns from."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from vosbench.types import Frame, Image, Mask, Scores
+from vosbench_eosvos.boxprop import scale_box, tight_box
+from vosbench_eosvos.conventions import CONVENTIONS
+from vosbench_eosvos.finetune import Batches, Example, device_of, join, make_example, to_tensor
+from vosbench_eosvos.model import MaskRCNN
+from vosbench_eosvos.surroundings import Region, surroundings, whole_image
+from vosbench_eosvos.variants import Settings
+from vosbench_learning.backbone import StageOutputs
+from vosbench_learning.copies import random_copy
+from vosbench_learning.seeds import derive_seed
+from vosbench_learning.working_size import mask_to_size, to_size, working_size
+
+
+class Examples:
+    """Looks at frames with the stages that never learn, and makes examples of them.
+
+    Args:
+        model: only its leading `depth` stages are used.
+    """
+
+    def __init__(self, model: MaskRCNN, depth: int, settings: Settings) -> None:
+        self._model = model
+        self._depth = depth
+        self._settings = settings
+        self._conventions = CONVENTIONS[settings.conventions]
+
+    def look(self, image: Image) -> StageOutputs:
+        """What the stages that never learn see in a frame, at working size."""
+        settings = self._settings
+        size = working_size(
+            (image.shape[0], image.shape[1]),
+            settings.short_side,
+            long_side=settings.long_side,
+            enlarge=settings.enlarge,
+        )
+        working = to_size(image, size, interpolate=self._conventions.interpolate)
+        with torch.no_grad():
+            features: StageOutputs = self._model(
+                to_tensor(working, device_of(self._model)), stop=self._depth
+            )
+        return features
+
+    def example(
+        self, features: StageOutputs, mask: Mask | Scores, region: Region | None = None
+    ) -> Example:
+        """A frame, or a region of it, and the object in it.
+
+        Args:
+            features: of the whole frame. mask: (H, W) at native size, NaN where no loss may look.
+        """
+        nearest = self._conventions.interpolate
+        target = mask_to_size(mask >= 0.5, features.size, nearest=nearest).astype(np.float32)
+        if (unsure := np.isnan(mask)).any():
+            target[mask_to_size(unsure, features.size, nearest=nearest)] = np.nan
+        region = region or whole_image(features.size)
+        box = tight_box(mask >= 0.5)
+        scaled = region.inside(scale_box(box, mask.shape, features.size)) if box else None
+        inside = target[region.rows, region.columns]
+        return make_example(self._model, region.cut(features), inside, self._depth, scaled)
+
+    def inner_batch(
+        self, frame: Frame, features: StageOutputs, mask: Mask, seed: tuple[int, ...]
+    ) -> list[Example]:
+        """The given frame as it is, its part around the object, then transformed copies of it.
+
+        Args:
+            features: of the frame. mask: (H, W), not empty. seed: of the copies.
+        """
+        given = [self.example(features, mask)]
+        if self._settings.crop and self._settings.batch == 1:  # a batch has images of one size
+            x1, y1, x2, y2 = given[0].targets[0]["boxes"][0].tolist()
+            region = surroundings((x1, y1, x2, y2), features.size)
+            if region.size != features.size:
+                given.append(self.example(features, mask, region))
+        rng = np.random.default_rng(derive_seed(*seed))
+        pairs = [random_copy(frame.image, mask, rng) for _ in range(self._settings.transforms)]
+        copies = [self.example(self.look(image), inside) for image, inside in pairs]
+        return [*given, *copies]
+
+    def redrawn(self, frame: Frame, mask: Mask, seed: tuple[int, ...]) -> Batches:
+        """New transformed copies of the given frame in every step."""
+
+        def draw(step: int) -> Example:
+            rng = np.random.default_rng(derive_seed(*seed, step))
+            pairs = [random_copy(frame.image, mask, rng) for _ in range(self._settings.batch)]
+            return join([self.example(self.look(image), inside) for image, inside in pairs])
+
+        return draw
