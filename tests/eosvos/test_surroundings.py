@@ -108,7 +108,9 @@ def test_masks_come_back_to_their_place(make_context, wide):
     moved = [np.roll(f.image, shift, axis=1) for f in frames]
     frames = [replace(f, image=image) for f, image in zip(frames, moved, strict=True)]
     target = np.roll(masks[0][1], shift, axis=1)
-    ctx = make_context(crop=True, min_score=0.05, iterations=2, motion=False, colours=False, edges=False)
+    ctx = make_context(
+        crop=True, min_score=0.05, iterations=2, motion=False, colours=False, edges=False
+    )
     tracker = EosvosTracker(ctx)
     tracker.init(frames[0], {1: target}, ctx)
     answer = tracker.track(frames[1], {}, ctx).scores[0]

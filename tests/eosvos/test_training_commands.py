@@ -114,3 +114,36 @@ def test_cross_validation_tells_which_folds_have_no_weights(training_folders, tm
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert "without weights yet: eosvos-10 in fold 1; eosvos-10 in fold 3" in result.output
+
+
+@pytest.mark.parametrize(
+    ("native", "asked", "used"),
+    [(True, [], True), (False, [], False), (False, ["--bf16"], True), (True, ["--float32"], False)],
+)
+def test_precision_is_what_the_device_has_unless_another_is_asked_for(
+    native, asked, used, training_folders, tmp_path, monkeypatch
+):
+    seen = []
+    monkeypatch.setattr("vosbench_learning.working_size.bfloat16_pays", lambda device: native)
+    monkeypatch.setattr(
+        "vosbench_eosvos.training.runs.pretrain", lambda *_, bf16, **__: seen.append(bf16)
+    )
+    photos = ["--photos", str(training_folders / "photos"), "--cache", str(tmp_path)]
+    result = CliRunner().invoke(eosvos, ["pretrain", *photos, "--out", str(tmp_path), *asked])
+    assert result.exit_code == 0, result.output
+    assert seen == [used]
+
+
+def test_nothing_is_selected_on_videos_that_were_trained_on(training_folders, tmp_path):
+    learned_small().save(tmp_path / "small.safetensors")
+    result = CliRunner().invoke(
+        eosvos,
+        ["metatrain", "--davis", str(training_folders / "davis"), "--everything",
+         "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "m"), "--steps", "1",
+         "--tasks", "1", "--inner-steps", "1", "--parent", str(tmp_path / "small.safetensors")],
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert result.output.strip().endswith(f"wrote {tmp_path / 'm' / 'last.safetensors'}")
+    assert {p.name for p in (tmp_path / "m").iterdir()} == {
+        "checkpoint.pt", "last.safetensors", "losses.csv"
+    }  # fmt: skip
