@@ -75,7 +75,7 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
     own = f"eosvos-1={tmp_path}/out/fold-{{fold}}/parent/parent.safetensors"
     again = crossval("--no-train", "--weights", own, "--seed", "1")
     assert "copy-first+seed=1" in again
-    assert "eosvos-1+seed=1" in again
+    assert "eosvos-1+enlarge=False+seed=1" in again
 
 
 def test_weights_of_a_tracker_without_its_name_are_refused(tmp_path):

@@ -46,9 +46,10 @@ def cross_validate(
     fold is left out for it, and the last line says so; without `settings` none are trained.
 
     Args:
-        trackers: those of e-OSVOS get the fold's weights and `options`, the handcrafted baseline
-            the fold's parent and `options`; others run as they are.
-        others: tracker -> where its weights of a fold are, "{fold}" for its number.
+        trackers: those of e-OSVOS get the fold's weights, the handcrafted baseline its parent.
+        options: of all trackers that take weights.
+        others: tracker -> where its weights of a fold are instead, "{fold}" for its number; one
+            that is neither e-OSVOS's nor here runs as it is.
         per_sequence: print the J&F of every video, too.
 
     Raises:
@@ -66,12 +67,11 @@ def cross_validate(
                 folders, parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
             )
     for fold in folds:
-        for names, weights, changed in _by_weights(trackers, others, out, fold):
+        for names, weights in _by_weights(trackers, others, out, fold):
             if weights is not None and not weights.is_file():
                 missing.append(f"{', '.join(names)} in fold {fold}")
                 continue
-            given = [f"weights={weights.resolve()}"] if weights else []
-            given += options if changed else ()
+            given = [f"weights={weights.resolve()}", *options] if weights else []
             command = [sys.executable, "-m", "vosbench", "run", "--dataset", "davis16-train"]
             command += ["--data-root", str(folders.davis), "--seed", str(seed)]
             command += ["--device", device, "--jobs", str(jobs)]
@@ -103,22 +103,21 @@ def _results(out: Path, fold: int) -> Path:
 
 def _by_weights(
     trackers: tuple[str, ...], others: Mapping[str, str], out: Path, fold: int
-) -> list[tuple[list[str], Path | None, bool]]:
-    """Trackers that run with the same weights, these (None for those that take none), and whether
-    they are the fold's own, for which options are."""
+) -> list[tuple[list[str], Path | None]]:
+    """Trackers that run with the same weights, and these; None for those that take none."""
     from vosbench_eosvos.variants import handcrafted_specs, specs
 
     own = {spec.name: "meta/last.safetensors" for spec in specs()}
     own |= {spec.name: "parent/parent.safetensors" for spec in handcrafted_specs()}
-    groups: dict[tuple[Path | None, bool], list[str]] = {}
+    groups: dict[Path | None, list[str]] = {}
     for name in trackers:
         weights = None
         if name in others:
             weights = Path(others[name].replace("{fold}", str(fold)))
         elif name in own:
             weights = _home(out, fold) / own[name]
-        groups.setdefault((weights, name in own and name not in others), []).append(name)
-    return [(names, weights, changed) for (weights, changed), names in groups.items()]
+        groups.setdefault(weights, []).append(name)
+    return [(names, weights) for weights, names in groups.items()]
 
 
 def _rows(results: list[Path], first: str) -> dict[str, pd.DataFrame]:

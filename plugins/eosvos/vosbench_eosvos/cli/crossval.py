@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from vosbench.cli.names import SETTING, TRACKER
+from vosbench.cli.names import TRACKER
+from vosbench.cli.options import setting_option
 from vosbench_eosvos.cli.options import data_options, parse_steps
 
 if TYPE_CHECKING:
@@ -38,15 +39,7 @@ if TYPE_CHECKING:
 @click.option(
     "--tracker", "trackers", multiple=True, default=("eosvos-10",), show_default=True, type=TRACKER
 )
-@click.option(
-    "-o",
-    "--option",
-    "options",
-    multiple=True,
-    metavar="KEY=VALUE",
-    type=SETTING,
-    help="Of trackers whose weights the folds are.",
-)
+@setting_option
 @click.option(
     "--weights",
     "others",
