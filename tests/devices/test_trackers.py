@@ -12,7 +12,7 @@ from vosbench_baselines.osvos.network import OsvosNet
 from vosbench_baselines.osvos.network import save_weights as save_osvos
 from vosbench_baselines.stm.network import StmConfig, StmNet
 from vosbench_baselines.stm.weights import save_weights as save_stm
-from vosbench_eosvos import finetune, tracker
+from vosbench_eosvos import examples, finetune, tracker
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN, build_model, get_config
 
@@ -114,8 +114,8 @@ class Stuck:
 
 
 def stuck_frames(monkeypatch):
-    real = tracker.to_tensor
-    monkeypatch.setattr(tracker, "to_tensor", lambda image, _device: real(image, "cpu"))
+    real = examples.to_tensor
+    monkeypatch.setattr(examples, "to_tensor", lambda image, _device: real(image, "cpu"))
 
 
 def stuck_targets(monkeypatch):
