@@ -253,7 +253,7 @@ class EosvosTracker:
                 derive_seed(seed, _PROPAGATION, identity, frame.index)
             )
             # Up to whole cells of the coarsest map, see `Backbone.start`.
-            padded = size[0] + -size[0] % CELL, size[1] + -size[1] % CELL
+            padded = region.height + -region.height % CELL, region.width + -region.width % CELL
             boxes = propagate(
                 region.inside(state.box),
                 settings.propagated_boxes,
