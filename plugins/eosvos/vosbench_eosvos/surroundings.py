@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from vosbench_eosvos.boxprop import Box
-from vosbench_learning.backbone import CELL, StageOutputs
+from vosbench_learning.backbone import CELL, StageOutputs, padded
 
 #: Margin on every side of the box, in box sides (root of its area), and the least side in pixels.
 MARGIN, LEAST = 0.5, 256
@@ -86,7 +86,7 @@ def surroundings(box: Box, size: tuple[int, int]) -> Region:
 
 def _span(low: float, high: float, limit: int) -> tuple[int, int]:
     """Start and length of at least `low` to `high` in an image of `limit` pixels."""
-    cells = limit + -limit % CELL
+    cells = padded(limit)
     length = max(high - low, LEAST)
     length = min(int(-(-length // STEP)) * STEP, cells)
     start = round(((low + high) / 2 - length / 2) / CELL) * CELL

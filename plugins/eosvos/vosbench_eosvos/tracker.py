@@ -39,7 +39,7 @@ from vosbench_eosvos.surroundings import Region, surroundings, whole_image
 from vosbench_eosvos.variants import Settings
 from vosbench_eosvos.weights import find_weights
 from vosbench_eosvos.windows import Window
-from vosbench_learning.backbone import CELL, StageOutputs
+from vosbench_learning.backbone import StageOutputs, padded
 from vosbench_learning.seeds import derive_seed
 from vosbench_learning.working_size import bfloat16_pays
 
@@ -253,11 +253,11 @@ class EosvosTracker:
                 derive_seed(seed, _PROPAGATION, identity, frame.index)
             )
             # Up to whole cells of the coarsest map, see `Backbone.start`.
-            padded = region.height + -region.height % CELL, region.width + -region.width % CELL
+            whole = padded(region.height), padded(region.width)
             boxes = propagate(
                 region.inside(state.box),
                 settings.propagated_boxes,
-                padded if self.conventions.propose_in_padding else region.size,
+                whole if self.conventions.propose_in_padding else region.size,
                 generator,
                 itself=self.conventions.last_box_too,
             )

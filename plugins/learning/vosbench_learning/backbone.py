@@ -40,15 +40,15 @@ class StageOutputs:
         its end, or at the end of the images."""
         maps = {}
         for k, v in self.maps.items():
-            stride = _padded(self.size[0]) // v.shape[-2]
-            rows = slice(top // stride, _padded(top + height) // stride)
-            columns = slice(left // stride, _padded(left + width) // stride)
+            stride = padded(self.size[0]) // v.shape[-2]
+            rows = slice(top // stride, padded(top + height) // stride)
+            columns = slice(left // stride, padded(left + width) // stride)
             maps[k] = v[..., rows, columns].contiguous(memory_format=torch.channels_last)
         return StageOutputs(maps, self.depth, (height, width))
 
 
-def _padded(length: int) -> int:
-    """Up to whole cells."""
+def padded(length: int) -> int:
+    """A length in pixels, up to whole cells."""
     return length + -length % CELL
 
 
@@ -86,7 +86,7 @@ class Backbone(nn.Module):
         x = (x - self.mean) / self.std
         height, width = images.shape[-2:]
         # Whole cells at every stride, or the anchors would drift against the pixels.
-        x = F.pad(x, (0, _padded(width) - width, 0, _padded(height) - height))
+        x = F.pad(x, (0, padded(width) - width, 0, padded(height) - height))
         x = x.contiguous(memory_format=torch.channels_last)
         return StageOutputs({-1: x}, 0, (height, width))
 
