@@ -16,18 +16,11 @@ from vosbench.cli.options import (
     sequences_option,
     setting_option,
 )
+from vosbench_learning.cli import device_options
 
 _folder = click.Path(path_type=Path, file_okay=False)
 _existing = click.Path(path_type=Path, file_okay=False, exists=True)
 _file = click.Path(path_type=Path, dir_okay=False, exists=True)
-_device = click.option(
-    "--device", default="auto", show_default=True, type=DEVICE, help="cpu, cuda, cuda:1."
-)
-_precision = click.option(
-    "--bf16/--float32",
-    default=None,
-    help="Precision of convolutions; bfloat16 where the device multiplies in it natively.",
-)
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -48,9 +41,8 @@ def baselines() -> None:
 @click.option("--backbone-rate", default=4e-4, show_default=True)
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True)
-@_device
 @click.option("--loaders", default=0, show_default=True, help="Threads that draw images ahead.")
-@_precision
+@device_options
 def osvos_parent(
     photos: tuple[Path, ...],
     davis: Path | None,
@@ -66,7 +58,7 @@ def osvos_parent(
     threads: int,
     device: str,
     loaders: int,
-    bf16: bool | None,
+    bf16: bool,
 ) -> None:
     """Train the network of osvos and onavos to find any object.
 
@@ -84,7 +76,6 @@ def osvos_parent(
     from vosbench_learning import corpus as data
     from vosbench_learning.devices import training_device
     from vosbench_learning.views import ViewSettings
-    from vosbench_learning.working_size import bfloat16_pays
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -93,7 +84,7 @@ def osvos_parent(
     if davis is not None:
         sources += data.davis_sources(davis, data.training_sequences(davis, everything=everything))
     net = OsvosNet(pretrained=True)
-    net.bf16 = bfloat16_pays(place) if bf16 is None else bf16
+    net.bf16 = bf16
     settings = ParentSettings(
         steps=steps,
         batch=batch,
@@ -130,8 +121,7 @@ def osvos_parent(
 @click.option("--backbone-rate", default=1e-4, show_default=True, help="Of the encoders.")
 @click.option("--seed", default=0, show_default=True)
 @click.option("--threads", default=1, show_default=True)
-@_device
-@_precision
+@device_options
 def stm_train(
     photos: tuple[Path, ...],
     davis: Path | None,
@@ -149,7 +139,7 @@ def stm_train(
     seed: int,
     threads: int,
     device: str,
-    bf16: bool | None,
+    bf16: bool,
 ) -> None:
     """Train the memory network of stm on clips from videos and photos.
 
@@ -169,7 +159,6 @@ def stm_train(
     from vosbench_baselines.stm.weights import load_weights
     from vosbench_learning import corpus as data
     from vosbench_learning.devices import training_device
-    from vosbench_learning.working_size import bfloat16_pays
 
     torch.set_num_threads(threads)
     torch.manual_seed(seed)
@@ -187,7 +176,7 @@ def stm_train(
         if earlier.config != net.config:
             raise UsageError(f"--parent {parent}: its model is not {model}", "Give its --model.")
         net.load_state_dict(earlier.state_dict())
-    net.bf16 = bfloat16_pays(place) if bf16 is None else bf16
+    net.bf16 = bf16
     clips_from = ClipSettings()
     settings = StmSettings(
         steps=steps,
@@ -241,7 +230,7 @@ def import_stm(file: Path, out: Path | None) -> None:
 @click.option("--rates", default="1e-4,3e-4,1e-3,3e-3,1e-2,3e-2", show_default=True)
 @click.option("--stride", default=10, show_default=True, help="Track every n-th frame.")
 @click.option("--out", type=_folder, required=True, help="Folder of the search.")
-@_device
+@click.option("--device", default="auto", show_default=True, type=DEVICE, help="cpu, cuda, cuda:1.")
 @click.option("--threads", default=1, show_default=True)
 def search_lr(
     data_root: tuple[Path, ...],

@@ -9,11 +9,12 @@ from typing import Any
 
 import click
 
-from vosbench.cli.names import DEVICE
+from vosbench_learning.cli import device_options
 
 
 def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add options that say where images are and how to compute; the command gets `folders`."""
+    """Add options that say where images are and how to compute; the command gets `folders`,
+    `device` and `bf16`."""
 
     @functools.wraps(command)
     def gathered(
@@ -26,17 +27,11 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
         decoded: bool,
         threads: int,
         everything: bool = False,
-        device: str,
-        bf16: bool | None,
         **others: Any,
     ) -> None:
         from vosbench_eosvos.training.runs import DataFolders, use_threads
-        from vosbench_learning.devices import training_device
-        from vosbench_learning.working_size import bfloat16_pays
 
         use_threads(threads)
-        if bf16 is None:
-            bf16 = bfloat16_pays(training_device(device))
         folders = DataFolders(
             photos=photos,
             davis=davis,
@@ -46,7 +41,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             decoded=decoded,
             everything=everything,
         )
-        command(folders=folders, device=device, bf16=bf16, **others)
+        command(folders=folders, **others)
 
     folder = click.Path(path_type=Path, file_okay=False)
     existing = click.Path(path_type=Path, file_okay=False, exists=True)
@@ -69,20 +64,8 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
             default=True,
             help="Keep decoded images (4 bytes a pixel), or decode each when it is drawn.",
         ),
-        click.option(
-            "--device",
-            default="auto",
-            show_default=True,
-            type=DEVICE,
-            help="cpu, cuda, cuda:1; auto takes cuda where there is one. Under torchrun, each "
-            "process has a card of its own.",
-        ),
+        device_options,
         click.option("--threads", default=1, show_default=True, help="Threads of each process."),
-        click.option(
-            "--bf16/--float32",
-            default=None,
-            help="Precision of convolutions; bfloat16 where the device multiplies in it natively.",
-        ),
     )
 
 
