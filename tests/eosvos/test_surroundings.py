@@ -88,7 +88,7 @@ def test_the_tracker_looks_around_the_object_and_everywhere_when_it_is_gone(
     monkeypatch.setattr(
         Region, "cut", lambda region, of: looked.append(region.size) or cut(region, of)
     )
-    ctx = make_context(crop=True, min_score=0.05, iterations=2)
+    ctx = make_context(learn_from="frame", crop=True, min_score=0.05, iterations=2)
     tracker = EosvosTracker(ctx)
     tracker.init(frames[0], {1: masks[0][1]}, ctx)
     assert looked == [(128, 640), (128, 256)]
@@ -109,7 +109,13 @@ def test_masks_come_back_to_their_place(make_context, wide):
     frames = [replace(f, image=image) for f, image in zip(frames, moved, strict=True)]
     target = np.roll(masks[0][1], shift, axis=1)
     ctx = make_context(
-        crop=True, min_score=0.05, iterations=2, motion=False, colours=False, edges=False
+        learn_from="frame",
+        crop=True,
+        min_score=0.05,
+        iterations=2,
+        motion=False,
+        colours=False,
+        edges=False,
     )
     tracker = EosvosTracker(ctx)
     tracker.init(frames[0], {1: target}, ctx)

@@ -2,11 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from vosbench.datasets.reading import read_image, read_labels
 from vosbench.errors import UsageError
 from vosbench.testing import check_tracker, conformance_cases
 from vosbench.types import Frame
+from vosbench_eosvos.colours import colour_bins
+from vosbench_eosvos.model import Detections
 from vosbench_eosvos.tracker import EosvosTracker
 from vosbench_eosvos.variants import specs
 
@@ -40,7 +43,7 @@ def test_two_objects_together_are_what_each_is_alone(make_context, scene):
 
 def test_one_seed_gives_one_answer(make_context, scene):
     frames, masks = scene(3)
-    options = {"min_score": 0.05, "transforms": 1, "iterations": 2}
+    options = {"min_score": 0.05, "learn_from": "views", "iterations": 2}
 
     def run(seed):
         predictions = track(make_context(seed=seed, **options), frames, masks[0])
@@ -52,7 +55,7 @@ def test_one_seed_gives_one_answer(make_context, scene):
 
 def test_snapshots_equal_runs_of_that_length(make_context, scene):
     frames, masks = scene(3)
-    options = {"min_score": 0.05, "transforms": 1}
+    options = {"min_score": 0.05, "learn_from": "views"}
     marks = []
     ctx = make_context(iterations=1, snapshots=(0, 1, 3), **options)
     ctx.on_snapshot = marks.append
@@ -101,7 +104,12 @@ def test_degenerate_first_masks(draw, make_context, scene):
     frames, _ = scene(3)
     mask = np.asarray(draw(frames[0].size), bool)
     ctx = make_context(
-        transforms=1, iterations=2, online=True, online_every=1, online_iterations=1, min_score=0.05
+        learn_from="copies",
+        iterations=2,
+        online=True,
+        online_every=1,
+        online_iterations=1,
+        min_score=0.05,
     )
     for prediction in track(ctx, frames, {1: mask}):
         assert np.isfinite(prediction.scores).all()
@@ -142,6 +150,36 @@ def test_an_object_that_is_not_found_is_empty_and_may_come_back(make_context, sc
     assert state.box == box  # the last known box is kept
     tracker.settings = type(tracker.settings).from_options(ctx.options)
     assert tracker.track(frames[2], {}, ctx).scores.max() > 0.05
+
+
+def test_an_object_seen_a_moment_ago_is_not_asked_for_its_colours_where_it_is_expected(
+    make_context, scene
+):
+    frames, masks = scene(2)
+    tracker = EosvosTracker(ctx := make_context())
+    tracker.init(frames[0], {1: masks[0][1]}, ctx)
+    [state] = tracker.objects[1].states.values()
+    dark = colour_bins(np.where(masks[0][1][..., None], np.uint8(90), frames[0].image))
+    look = state.colours.look(dark, tracker.features.size)
+    place = torch.tensor([state.box])
+    beside = place + torch.tensor([20.0, 8.0, 20.0, 8.0])
+    nothing = torch.zeros(0)
+    found = Detections(torch.cat([place, beside]), torch.ones(2), nothing, nothing, None)
+    assert tracker._judge(found, 1, state, look)[1].tolist() == [True, False]
+    assert tracker._judge(found, 5, state, look)[1].tolist() == [False, False]
+
+
+def test_steps_see_the_given_frame_and_new_views_of_it_in_turn(make_context, scene):
+    frames, masks = scene(1)
+    tracker = EosvosTracker(make_context())
+    features = tracker.examples.look(frames[0].image)
+    itself = tracker.examples.example(features, masks[0][1])
+    batches = tracker.examples.batches(frames[0], masks[0][1], itself, (0, 1))
+    seen = [batches(step) for step in range(4)]
+    assert seen[0] is seen[2] is itself
+    views = [next(iter(view.features.maps.values())) for view in (*seen[1::2], batches(1))]
+    assert not torch.equal(views[0], views[1]) and torch.equal(views[0], views[2])
+    assert all(view.targets[0]["masks"].any() for view in seen)
 
 
 @pytest.mark.parametrize(("short_side", "enlarge"), [(32, False), (96, True), (96, False)])
@@ -226,7 +264,7 @@ def test_conformance(case, tiny_weights):
     options = {
         "weights": str(tiny_weights),
         "iterations": "1",
-        "transforms": "1",
+        "learn_from": "views",
         "online_iterations": "1",
         "min_score": "0.05",
         "enlarge": "no",

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 
 from vosbench.types import Frame, Image, Mask, Scores
 from vosbench_eosvos.boxprop import scale_box, tight_box
 from vosbench_eosvos.conventions import CONVENTIONS
-from vosbench_eosvos.finetune import Batches, Example, device_of, join, make_example, to_tensor
+from vosbench_eosvos.finetune import (
+    Batches,
+    Example,
+    cycle,
+    device_of,
+    join,
+    make_example,
+    to_tensor,
+)
+from vosbench_eosvos.imagined import imagined_view
 from vosbench_eosvos.model import MaskRCNN
 from vosbench_eosvos.surroundings import Region, surroundings, whole_image
 from vosbench_eosvos.variants import Settings
@@ -16,6 +27,9 @@ from vosbench_learning.backbone import StageOutputs
 from vosbench_learning.copies import random_copy
 from vosbench_learning.seeds import derive_seed
 from vosbench_learning.working_size import mask_to_size, to_size, working_size
+
+#: A frame and the object in it -> another image and the object there.
+Draw = Callable[[Image, Mask, np.random.Generator], tuple[Image, Mask]]
 
 
 class Examples:
@@ -65,31 +79,30 @@ class Examples:
         inside = target[region.rows, region.columns]
         return make_example(self._model, region.cut(features), inside, self._depth, scaled)
 
-    def inner_batch(
-        self, frame: Frame, features: StageOutputs, mask: Mask, seed: tuple[int, ...]
-    ) -> list[Example]:
-        """The given frame as it is, its part around the object, then transformed copies of it.
+    def batches(self, frame: Frame, mask: Mask, itself: Example, seed: tuple[int, ...]) -> Batches:
+        """What each step of fine-tuning on the given frame learns from, see `Settings.learn_from`;
+        with `crop`, of the frame itself and its part around the object in turn.
 
         Args:
-            features: of the frame. mask: (H, W), not empty. seed: of the copies.
+            mask: (H, W), not empty. itself: the frame as it is. seed: of views and copies.
         """
-        given = [self.example(features, mask)]
-        if self._settings.crop and self._settings.batch == 1:  # a batch has images of one size
-            x1, y1, x2, y2 = given[0].targets[0]["boxes"][0].tolist()
+        settings, features = self._settings, itself.features
+        given = [itself]
+        if settings.crop:
+            x1, y1, x2, y2 = itself.targets[0]["boxes"][0].tolist()
             region = surroundings((x1, y1, x2, y2), features.size)
             if region.size != features.size:
                 given.append(self.example(features, mask, region))
-        rng = np.random.default_rng(derive_seed(*seed))
-        pairs = [random_copy(frame.image, mask, rng) for _ in range(self._settings.transforms)]
-        copies = [self.example(self.look(image), inside) for image, inside in pairs]
-        return [*given, *copies]
+        as_given = cycle(given)
 
-    def redrawn(self, frame: Frame, mask: Mask, seed: tuple[int, ...]) -> Batches:
-        """New transformed copies of the given frame in every step."""
-
-        def draw(step: int) -> Example:
-            rng = np.random.default_rng(derive_seed(*seed, step))
-            pairs = [random_copy(frame.image, mask, rng) for _ in range(self._settings.batch)]
+        def drawn(step: int, draw: Draw, count: int) -> Example:
+            random = np.random.default_rng(derive_seed(*seed, step))
+            pairs = [draw(frame.image, mask, random) for _ in range(count)]
             return join([self.example(self.look(image), inside) for image, inside in pairs])
 
-        return draw
+        def in_turn(step: int) -> Example:
+            return drawn(step, imagined_view, 1) if step % 2 else as_given(step // 2)
+
+        if settings.learn_from == "copies":
+            return lambda step: drawn(step, random_copy, settings.batch)
+        return in_turn if settings.learn_from == "views" else as_given

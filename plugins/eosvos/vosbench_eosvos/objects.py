@@ -44,9 +44,10 @@ class ObjectState:
 
 @dataclass
 class TrackedObject:
-    """One object: its given frame, and its state for each number of steps that is asked for."""
+    """One object: its given frame, which online adaptation needs, and its state for each number of
+    steps that is asked for."""
 
     identity: int
     first: int
-    given: list[Example]
+    given: Example | None = None
     states: dict[int, ObjectState] = field(default_factory=dict)

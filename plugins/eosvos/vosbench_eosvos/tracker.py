@@ -44,7 +44,7 @@ from vosbench_learning.seeds import derive_seed
 from vosbench_learning.working_size import bfloat16_pays
 
 # What a seed is for, so that no two draws share one.
-_FINE_TUNING, _TRANSFORMS, _PROPAGATION, _ONLINE = range(4)
+_FINE_TUNING, _VIEWS, _PROPAGATION, _ONLINE = range(4)
 
 #: Detections of a frame that are looked at for an object.
 CANDIDATES = 8
@@ -55,6 +55,10 @@ WEAK_SCORE = 0.2
 
 #: Least likeness of the colours in a detection's box to the object's.
 LIKE_BOX = 0.3
+
+#: Overlap with the expected box from which an object seen a moment ago is not asked for its
+#: colours: light changes, and a box with much background in it has the background's colours.
+THERE = 0.3
 
 #: Weight of the overlap with the expected box, besides `continuity`, where objects claim one thing.
 CLAIM = 1.5
@@ -181,17 +185,15 @@ class EosvosTracker:
         first_boxes = {}
         after_step = _counted(ctx)
         for identity, mask in targets.items():
-            tracked = TrackedObject(identity, frame.index, [])
+            tracked = TrackedObject(identity, frame.index)
             self.objects[identity] = tracked
             if mask.any():
                 assert self.features is not None
-                copies = ctx.seed, _TRANSFORMS, identity, frame.index
-                given = self.examples.inner_batch(frame, self.features, mask, copies)
-                first_boxes[identity] = tuple(given[0].targets[0]["boxes"][0].tolist())
-                tracked.given = given[:1] if self.settings.online else []
-                batches = cycle(given, self.settings.batch)
-                if self.settings.redraw:
-                    batches = self.examples.redrawn(frame, mask, copies)
+                given = self.examples.example(self.features, mask)
+                first_boxes[identity] = tuple(given.targets[0]["boxes"][0].tolist())
+                tracked.given = given if self.settings.online else None
+                seed = ctx.seed, _VIEWS, identity, frame.index
+                batches = self.examples.batches(frame, mask, given, seed)
                 runs[identity] = fine_tune(
                     self.model,
                     self.learned,
@@ -288,8 +290,9 @@ class EosvosTracker:
             possible = possible | (overlap >= 0.5)
             possible = possible & (state.window.misfit(found.boxes, index, state.box) <= 1)
         if look is not None:
-            alike = torch.from_numpy(look.of_boxes(found.boxes) >= LIKE_BOX)
-            possible = possible & alike.to(possible.device)
+            alike = torch.from_numpy(look.of_boxes(found.boxes) >= LIKE_BOX).to(overlap.device)
+            there = overlap >= THERE if state.window.gap(index) <= HELD else torch.zeros_like(alike)
+            possible = possible & (alike | there)
         return overlap, possible
 
     def _answer(
@@ -373,7 +376,8 @@ class EosvosTracker:
         after_step: Callable[[], object] = lambda: None,
     ) -> None:
         """`online_iterations` steps from theta_T on the given frame and the remembered ones."""
-        examples = [tracked.given[0], *state.memory.examples]
+        assert tracked.given is not None
+        examples = [tracked.given, *state.memory.examples]
         *_, (_, state.params) = fine_tune(
             self.model,
             self.learned,

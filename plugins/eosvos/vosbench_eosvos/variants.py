@@ -20,11 +20,13 @@ class Settings:
 
     weights: str = _option("eosvos-lite", "shipped weights by name, or a safetensors file")
     iterations: int = _option(10, "fine-tuning steps on an object's first frame")
-    transforms: int = _option(
-        0, "spatially transformed copies of the first frame that steps cycle through"
+    learn_from: str = _option(
+        "views",
+        "what steps see of the first frame: the frame, the frame and a new view of the object in "
+        "turn, or `batch` new transformed copies each",
+        ("frame", "views", "copies"),
     )
-    batch: int = _option(1, "images that each step learns from at once")
-    redraw: bool = _option(False, "learn from `batch` new transformed copies in every step")
+    batch: int = _option(1, "images that a step learns from at once, of copies or online")
     online: bool = _option(False, "adapt online to the tracker's own predictions")
     online_every: int = _option(5, "frames between two online adaptations")
     online_iterations: int = _option(10, "steps of an online adaptation")
@@ -106,6 +108,7 @@ ALONE: dict[str, OptionValue] = {
 
 #: The paper's method on one frame: no look at the last box, the mask as the network gives it.
 PLAIN: dict[str, OptionValue] = {
+    "learn_from": "frame",
     "box_propagation": False,
     "continuity": 0.0,
     **ALONE,
@@ -157,13 +160,18 @@ VARIANTS: dict[str, tuple[str, dict[str, OptionValue]]] = {
     ),
     "eosvos-10-boxprop": (
         "ablation: the same, looking where the object was last",
-        {"weights": "eosvos-lite-lovasz", **ALONE, "sizes": False, "edges": False},
+        {**PLAIN, "weights": "eosvos-lite-lovasz", "box_propagation": True, "continuity": 0.5},
     ),
     # Few steps learn from the given frame as it is, many from three new copies each.
     **{
         f"eosvos-paper-{steps}{suffix}": (
             f"the paper's own model, {steps} steps{summary}",
-            {**PAPER, "iterations": steps, "redraw": steps > 10, "online": bool(suffix)},
+            {
+                **PAPER,
+                "iterations": steps,
+                "learn_from": "copies" if steps > 10 else "frame",
+                "online": bool(suffix),
+            },
         )
         for steps in (10, 50, 100)
         for suffix, summary in (("", ""), ("-ona", ", online adaptation"))
