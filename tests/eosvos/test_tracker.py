@@ -31,7 +31,9 @@ def track(ctx, frames, given, late=None):
 
 def test_two_objects_together_are_what_each_is_alone(make_context, scene):
     frames, masks = scene(3)
-    ctx = make_context(min_score=0.05, online=True, online_every=1, online_iterations=1)
+    ctx = make_context(
+        learn_from="frame", min_score=0.05, online=True, online_every=1, online_iterations=1
+    )
     together = track(ctx, frames, masks[0])
     for channel, identity in enumerate((1, 2)):
         alone = track(ctx, frames, {identity: masks[0][identity]})
@@ -55,7 +57,7 @@ def test_one_seed_gives_one_answer(make_context, scene):
 
 def test_snapshots_equal_runs_of_that_length(make_context, scene):
     frames, masks = scene(3)
-    options = {"min_score": 0.05, "learn_from": "views"}
+    options = {"min_score": 0.05, "learn_from": "copies"}
     marks = []
     ctx = make_context(iterations=1, snapshots=(0, 1, 3), **options)
     ctx.on_snapshot = marks.append
@@ -174,12 +176,15 @@ def test_steps_see_the_given_frame_and_new_views_of_it_in_turn(make_context, sce
     tracker = EosvosTracker(make_context())
     features = tracker.examples.look(frames[0].image)
     itself = tracker.examples.example(features, masks[0][1])
-    batches = tracker.examples.batches(frames[0], masks[0][1], itself, (0, 1))
+    given = frames[0], masks[0][1], itself, (0, 1)
+    batches = tracker.examples.batches(*given, alone=True)
     seen = [batches(step) for step in range(4)]
     assert seen[0] is seen[2] is itself
     views = [next(iter(view.features.maps.values())) for view in (*seen[1::2], batches(1))]
     assert not torch.equal(views[0], views[1]) and torch.equal(views[0], views[2])
     assert all(view.targets[0]["masks"].any() for view in seen)
+    among_others = tracker.examples.batches(*given, alone=False)
+    assert all(among_others(step) is itself for step in range(4))
 
 
 @pytest.mark.parametrize(("short_side", "enlarge"), [(32, False), (96, True), (96, False)])

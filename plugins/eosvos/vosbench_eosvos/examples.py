@@ -79,12 +79,16 @@ class Examples:
         inside = target[region.rows, region.columns]
         return make_example(self._model, region.cut(features), inside, self._depth, scaled)
 
-    def batches(self, frame: Frame, mask: Mask, itself: Example, seed: tuple[int, ...]) -> Batches:
+    def batches(
+        self, frame: Frame, mask: Mask, itself: Example, seed: tuple[int, ...], *, alone: bool
+    ) -> Batches:
         """What each step of fine-tuning on the given frame learns from, see `Settings.learn_from`;
         with `crop`, of the frame itself and its part around the object in turn.
 
         Args:
             mask: (H, W), not empty. itself: the frame as it is. seed: of views and copies.
+            alone: no other object is known. Views, which leave out most of the frame, teach too
+                little of others.
         """
         settings, features = self._settings, itself.features
         given = [itself]
@@ -105,4 +109,4 @@ class Examples:
 
         if settings.learn_from == "copies":
             return lambda step: drawn(step, random_copy, settings.batch)
-        return in_turn if settings.learn_from == "views" else as_given
+        return in_turn if settings.learn_from == "views" and alone else as_given

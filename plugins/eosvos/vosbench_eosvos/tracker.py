@@ -183,6 +183,7 @@ class EosvosTracker:
         then all to the next, so that the marks tell what each number alone would have taken."""
         runs = {}
         first_boxes = {}
+        alone = len({*self.objects, *targets}) == 1
         after_step = _counted(ctx)
         for identity, mask in targets.items():
             tracked = TrackedObject(identity, frame.index)
@@ -193,7 +194,7 @@ class EosvosTracker:
                 first_boxes[identity] = tuple(given.targets[0]["boxes"][0].tolist())
                 tracked.given = given if self.settings.online else None
                 seed = ctx.seed, _VIEWS, identity, frame.index
-                batches = self.examples.batches(frame, mask, given, seed)
+                batches = self.examples.batches(frame, mask, given, seed, alone=alone)
                 runs[identity] = fine_tune(
                     self.model,
                     self.learned,

@@ -23,7 +23,7 @@ class Settings:
     learn_from: str = _option(
         "views",
         "what steps see of the first frame: the frame, the frame and a new view of the object in "
-        "turn, or `batch` new transformed copies each",
+        "turn (of an object that is alone), or `batch` new transformed copies each",
         ("frame", "views", "copies"),
     )
     batch: int = _option(1, "images that a step learns from at once, of copies or online")
