@@ -106,7 +106,7 @@ def test_degenerate_first_masks(draw, make_context, scene):
     frames, _ = scene(3)
     mask = np.asarray(draw(frames[0].size), bool)
     ctx = make_context(
-        learn_from="copies",
+        learn_from="views",
         iterations=2,
         online=True,
         online_every=1,
