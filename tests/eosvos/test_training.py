@@ -24,7 +24,7 @@ from vosbench_learning.corpus import (
     load_corpus,
     photo_sources,
 )
-from vosbench_learning.views import ViewSettings
+from vosbench_learning.views import Target, ViewSettings
 
 SMALL = {"fpn_channels": 16, "box_features": 16, "mask_channels": 16}
 VIEW = ViewSettings(size=(64, 96), side=(24.0, 60.0))
@@ -220,9 +220,13 @@ def test_second_order_gradients_are_finite_differences():
     model = SmoothModel().double()
     learned = LearnedOptimiser.create(model, "neuron", 0.05)
     learned.rates = {n: r.double() for n, r in learned.rates.items()}
-    images = torch.randint(0, 255, (2, 1, 3, 4, 4))
-    boxes = [{"boxes": torch.full((1, 4), v), "masks": torch.ones(1, 4, 4)} for v in (0.3, 0.9)]
-    task = Task(images[0], boxes[0], images[1], boxes[1])
+    images = torch.randint(0, 255, (3, 1, 3, 4, 4))
+    goals = (0.3, 0.5, 0.9)
+    boxes: list[Target] = [
+        {"boxes": torch.full((1, 4), v), "masks": torch.ones(1, 4, 4)} for v in goals
+    ]
+    frame, view, test = zip(images, boxes, strict=True)
+    task = Task((frame, view), test)
     found = solve_task(model, learned, task, 3, second_order=True)
     first = solve_task(model, learned, task, 3)
     torch.testing.assert_close(found.outer, first.outer)

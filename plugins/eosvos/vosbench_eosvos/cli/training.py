@@ -146,6 +146,12 @@ def pretrain(
     show_default=True,
     help="Share of tasks with an instance of another image put into both frames.",
 )
+@click.option(
+    "--imagined",
+    default=0.6,
+    show_default=True,
+    help="Share of tasks that learn from the training frame and new views of it in turn.",
+)
 @click.option("--validate-every", default=50, show_default=True)
 @changes_option
 def metatrain(
@@ -169,6 +175,7 @@ def metatrain(
     second_order: bool,
     videos: float,
     distractor: float,
+    imagined: float,
     validate_every: int,
     changes: tuple[str, ...],
 ) -> None:
@@ -183,7 +190,7 @@ def metatrain(
         MetaSettings(
             steps=steps,
             tasks=tasks,
-            tasks_from=TaskSettings(videos=videos, distractor=distractor),
+            tasks_from=TaskSettings(videos=videos, distractor=distractor, imagined=imagined),
             inner_steps=parse_steps(inner_steps, "--inner-steps"),
             rate=rate,
             lr_of_rates=lr_of_rates,

@@ -105,17 +105,18 @@ def solve_task(
     params = learned.initial_parameters()
     depth = model.frozen_depth(params)
     with torch.no_grad():
-        features = model(task.train_image, stop=depth)
+        train = [(model(image, stop=depth), target) for image, target in task.train]
     total = {n: torch.zeros_like(p) for n, p in params.items()}
     trace = [torch.zeros((), device=device_of(model))]
-    for _ in range(steps):
-        loss = _sum(functional_call(model, params, (features, [task.train_target])))
+    for step in range(steps):
+        features, target = train[task.turn(step)]
+        loss = _sum(functional_call(model, params, (features, [target])))
         grads = _gradients(loss, params)
         for n, g in grads.items():
             total[n] += g
         params = learned.step(params, grads)
         trace.append(loss.detach())
-    losses = functional_call(model, params, (task.test_image, [task.test_target]))
+    losses = functional_call(model, params, (task.test[0], [task.test[1]]))
     outer = _gradients(_sum(losses), params)
     theta, rates = outer_gradients(learned, total, outer)
     parts = torch.stack([losses[k].detach() for k in LOSSES])
@@ -132,8 +133,9 @@ def _solve_second_order(
     )
     params: dict[str, Tensor] = dict(start)
     trace = [torch.zeros((), device=device_of(model))]
-    for _ in range(steps):
-        loss = _sum(functional_call(model, params, (task.train_image, [task.train_target])))
+    for step in range(steps):
+        image, target = task.train[task.turn(step)]
+        loss = _sum(functional_call(model, params, (image, [target])))
         grads = torch.autograd.grad(
             loss,
             list(params.values()),
@@ -145,7 +147,7 @@ def _solve_second_order(
             n: p - through.rate(n) * g for (n, p), g in zip(params.items(), grads, strict=True)
         }
         trace.append(loss.detach())
-    losses = functional_call(model, params, (task.test_image, [task.test_target]))
+    losses = functional_call(model, params, (task.test[0], [task.test[1]]))
     found = _gradients(_sum(losses), {**start, **{f"rate {n}": r for n, r in held.items()}})
     parts = torch.stack([losses[k].detach() for k in LOSSES])
     return TaskResult(
@@ -183,15 +185,16 @@ def search_rate(
     """
     sampler = TaskSampler(corpus, settings.tasks_from)
     device = device_of(model)
+    steps = max(settings.inner_steps)
     sums = torch.zeros(len(candidates), device=device)
     for unit in distributed.own_units(tasks):
         seed = distributed.unit_seed(settings.seed + 1, 0, unit)
-        task = moved(sampler.task(np.random.default_rng(seed)), device)
+        task = moved(sampler.task(np.random.default_rng(seed), steps), device)
         for i, rate in enumerate(candidates):
             torch.manual_seed(seed)
             trial = LearnedOptimiser.create(model, "global", rate)
             trial.state = learned.state
-            result = solve_task(model, trial, task, max(settings.inner_steps))
+            result = solve_task(model, trial, task, steps)
             sums[i] += result.outer.sum() / tasks
     distributed.all_reduce_sum([sums])
     return {
@@ -308,7 +311,8 @@ class MetaTraining:
         """A task and the number of its inner steps."""
         seed = distributed.unit_seed(self.settings.seed, step, unit)
         random = np.random.default_rng(seed)
-        return self._sampler.task(random), int(random.choice(self.settings.inner_steps))
+        steps = int(random.choice(self.settings.inner_steps))
+        return self._sampler.task(random, steps), steps
 
     def advance(self) -> dict[str, float]:
         """One meta step; returns the mean losses over its tasks."""

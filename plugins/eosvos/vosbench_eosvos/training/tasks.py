@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from torch import Tensor
 
+from vosbench_eosvos.imagined import imagined_view
 from vosbench_learning.corpus import Corpus, Image, Labels
 from vosbench_learning.views import (
     Random,
@@ -38,6 +39,8 @@ class TaskSettings:
             (magnification, as a logarithm).
         zoom: magnification of a frame against its task's, as a logarithm.
         task_colour: colour change shared by the frames of a task.
+        imagined: share of tasks that learn as the tracker does of an object that is alone: in every
+            other step from a new view of the training frame.
     """
 
     videos: float = 0.6
@@ -55,16 +58,24 @@ class TaskSettings:
     drift: float = 0.25
     zoom: float = 0.15
     task_colour: float = 0.2
+    imagined: float = 0.6
 
 
 @dataclass(frozen=True)
 class Task:
-    """Frames (1, 3, H, W) uint8 with the one object that the task is about."""
+    """Images (1, 3, H, W) uint8 with the one object that the task is about.
 
-    train_image: Tensor
-    train_target: Target
-    test_image: Tensor
-    test_target: Target
+    Attributes:
+        train: the training frame, then the views of it that inner steps learn from, if any.
+        test: the test frame.
+    """
+
+    train: tuple[tuple[Tensor, Target], ...]
+    test: tuple[Tensor, Target]
+
+    def turn(self, step: int) -> int:
+        """Which of `train` inner step `step` learns from: the frame and a new view in turn."""
+        return 1 + step // 2 % (len(self.train) - 1) if step % 2 and len(self.train) > 1 else 0
 
 
 class TaskSampler:
@@ -76,8 +87,8 @@ class TaskSampler:
         self._photos = corpus.photos()
         self._videos = [v for v in corpus.sequences().values() if len(v) > 1]
 
-    def task(self, random: Random) -> Task:
-        """A task whose object is visible in both frames."""
+    def task(self, random: Random, steps: int) -> Task:
+        """A task of `steps` inner steps whose object is visible in both frames."""
         while True:
             if not self._photos or (self._videos and random.random() < self._settings.videos):
                 pair = self._from_video(random)
@@ -85,11 +96,10 @@ class TaskSampler:
                 pair = self._from_photo(random)
             if pair is not None:
                 train, test, chosen = pair
+                count = steps // 2 if random.random() < self._settings.imagined else 0
+                views = (_imagined(train, chosen, random) for _ in range(count))
                 return Task(
-                    train.tensor()[None],
-                    train.target((chosen,)),
-                    test.tensor()[None],
-                    test.target((chosen,)),
+                    tuple(_shown(view, chosen) for view in (train, *views)), _shown(test, chosen)
                 )
 
     def _from_video(self, random: Random) -> tuple[View, View, int] | None:
@@ -170,6 +180,15 @@ def _with_distractor(view: View, other: View, chosen: int, random: Random) -> Vi
     if not mask.any():
         return view
     return paste(view, View(image, mask[None], (1,)), random)
+
+
+def _imagined(view: View, chosen: int, random: Random) -> View:
+    image, mask = imagined_view(view.image, view.masks[view.ids.index(chosen)], random)
+    return View(image, mask[None], (chosen,))
+
+
+def _shown(view: View, chosen: int) -> tuple[Tensor, Target]:
+    return view.tensor()[None], view.target((chosen,))
 
 
 def _both_show(train: View, test: View, chosen: int) -> tuple[View, View, int] | None:
