@@ -30,7 +30,16 @@ PAIRS = (
 )
 TRACKERS = ("handcrafted-10", "eosvos-10-single-lr", "eosvos-10-gn-lovasz", "eosvos-10")
 #: What `eosvos-10` has besides learned weights, for the trackers that go without.
-ALL_ON = ("-o", "box_propagation=yes", "-o", "continuity=0.5", "-o", "edges=yes", "-o", "sizes=yes")
+ALL_ON = (
+    "-o",
+    "box_propagation=yes",
+    "-o",
+    "continuity=0.5",
+    "-o",
+    "outline=edges",
+    "-o",
+    "sizes=yes",
+)
 SCALE = 0.6
 PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0]
 

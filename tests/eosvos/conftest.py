@@ -1,6 +1,7 @@
 """A light model small enough for tests, and a scene to track in."""
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import torch
 from vosbench.types import Context, Frame
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import build_model, get_config
+from vosbench_eosvos.training.crossval import DRAWS
 
 SIZE = (64, 96)
 
@@ -71,3 +73,20 @@ def make_context(tiny_weights, tmp_path):
         return Context("cpu", seed, values, Path(tmp_path), logging.getLogger(), snapshots=asked)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def thirty_videos(training_folders, tmp_path_factory):
+    """The names of DAVIS-2016 train, each with the same three small frames."""
+    davis = tmp_path_factory.mktemp("thirty") / "DAVIS"
+    pairs = []
+    for name in sorted(name for fold in DRAWS["plain"] for name in fold):
+        for frame in ("00000", "00001", "00002"):
+            files = f"JPEGImages/480p/{name}/{frame}.jpg", f"Annotations/480p/{name}/{frame}.png"
+            for file in files:
+                (davis / file).parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(training_folders / "davis" / file.replace(name, "alpha"), davis / file)
+            pairs.append(f"/{files[0]} /{files[1]}")
+    (davis / "ImageSets/2016").mkdir(parents=True)
+    (davis / "ImageSets/2016/train.txt").write_text("\n".join(pairs))
+    return davis

@@ -1,8 +1,9 @@
 """`vosbench eosvos crossval`: folds, their weights, and the table over what each held out."""
 
 import json
-import shutil
 
+import cv2
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
@@ -23,21 +24,11 @@ def test_a_draw_holds_out_every_video_once(draw):
     assert set(names) == {name for fold in DRAWS["plain"] for name in fold}
 
 
-@pytest.fixture(scope="module")
-def thirty_videos(training_folders, tmp_path_factory):
-    """The names of DAVIS-2016 train, each with the same three small frames."""
-    davis = tmp_path_factory.mktemp("thirty") / "DAVIS"
-    pairs = []
-    for name in sorted(name for fold in DRAWS["kinds"] for name in fold):
-        for frame in ("00000", "00001", "00002"):
-            files = f"JPEGImages/480p/{name}/{frame}.jpg", f"Annotations/480p/{name}/{frame}.png"
-            for file in files:
-                (davis / file).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(training_folders / "davis" / file.replace(name, "alpha"), davis / file)
-            pairs.append(f"/{files[0]} /{files[1]}")
-    (davis / "ImageSets/2016").mkdir(parents=True)
-    (davis / "ImageSets/2016/train.txt").write_text("\n".join(pairs))
-    return davis
+def write_masks(davis, name, folder):
+    """As if the mask head had found the true masks of a video."""
+    masks = [cv2.imread(str(p), 0) > 0 for p in sorted(davis.glob(f"Annotations/480p/{name}/*"))]
+    found = np.stack([[mask * 255] * 2 for mask in masks[1:]]).astype(np.uint8)
+    np.save(folder / f"{name}.outline.npy", found)
 
 
 def test_a_fold_is_trained_without_its_videos_and_tracks_them(
@@ -53,10 +44,19 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
              "--photos", str(training_folders / "photos"), "--parent", str(photos),
              "--out", str(tmp_path / "out"), "--draw", "kinds", "--folds", str(FOLD),
              "--parent-steps", "1", "--meta-steps", "1", "--device", "cpu",
-             "--tracker", "copy-first", "--tracker", "eosvos-1", "-o", "enlarge=no", *more],
+             "--outline-steps", "1", "--tracker", "copy-first", "--tracker", "eosvos-1",
+             "-o", "enlarge=no", *more],
         )  # fmt: skip
         assert result.exit_code == 0, (result.output, result.exception)
         return result.output
+
+    assert "without weights yet: eosvos-1 in fold 2" in crossval()  # nobody can draw outlines
+    records = {p.name for p in (tmp_path / f"out/fold-{FOLD}/records").iterdir()}
+    assert records == {f"{name}.outline.npy" for name in DRAWS["kinds"][FOLD]}
+    for other in (other for other in range(5) if other != FOLD):
+        (tmp_path / f"out/fold-{other}/records").mkdir(parents=True)
+        for name in DRAWS["kinds"][other]:
+            write_masks(thirty_videos, name, tmp_path / f"out/fold-{other}/records")
 
     table = crossval("--per-sequence")
     assert all(f"| {name} | " in table for name in DRAWS["kinds"][FOLD])
@@ -67,7 +67,9 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
     for title in ("copy-first", "eosvos-1+enlarge=False"):
         assert rows[title].split(" | ")[1] == str(len(DRAWS["kinds"][FOLD]))
     [run] = (tmp_path / "out").glob("results/*/*/eosvos-1*/run.json")
-    assert json.loads(run.read_text())["changed"]["weights"] == str(weights)
+    changed = json.loads(run.read_text())["changed"]
+    assert changed["weights"] == str(weights)
+    assert changed["outline"] == str(tmp_path / f"out/fold-{FOLD}/outline/outline.safetensors")
 
     before = weights.read_bytes()
     assert crossval().strip() in table  # nothing is done again

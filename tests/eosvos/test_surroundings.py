@@ -115,7 +115,7 @@ def test_masks_come_back_to_their_place(make_context, wide):
         iterations=2,
         motion=False,
         colours=False,
-        edges=False,
+        outline="mask",
     )
     tracker = EosvosTracker(ctx)
     tracker.init(frames[0], {1: target}, ctx)

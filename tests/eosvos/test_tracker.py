@@ -12,6 +12,7 @@ from vosbench_eosvos.colours import colour_bins
 from vosbench_eosvos.model import Detections
 from vosbench_eosvos.tracker import EosvosTracker
 from vosbench_eosvos.variants import specs
+from vosbench_eosvos.weights import find_outline
 
 SPECS = {spec.name: spec for spec in specs()}
 
@@ -136,7 +137,8 @@ def test_continuity_moves_the_choice_towards_the_last_box(make_context, scene):
         tracker.init(frames[0], {1: masks[0][1]}, ctx)
         last = masks[0][1]
         [found] = tracker.track(frames[1], {}, ctx).scores
-        overlaps.append((last & (found > 0)).sum() / (last | (found > 0)).sum())
+        found = found > 0.5
+        overlaps.append((last & found).sum() / (last | found).sum())
     assert overlaps[1] > max(0.6, overlaps[0])
 
 
@@ -244,6 +246,11 @@ def test_weights_that_are_missing_or_no_weights_are_named(make_context, tmp_path
 def test_the_run_records_which_weights_it_used(make_context, tiny_weights):
     used = []
     ctx = make_context()
+    ctx.on_file = lambda path, digest: used.append((path, len(digest)))
+    EosvosTracker(ctx)
+    assert used == [(tiny_weights, 64), (find_outline("outline-lite"), 64)]
+    used.clear()
+    ctx = make_context(outline="edges")
     ctx.on_file = lambda path, digest: used.append((path, len(digest)))
     EosvosTracker(ctx)
     assert used == [(tiny_weights, 64)]

@@ -42,6 +42,8 @@ def cross_validate(
 ) -> None:
     """Train `folds` of a `draw`, run `trackers` over what each held out, print the table.
 
+    What each fold's weights make of the videos that they never saw is recorded, and each fold's
+    network for outlines is trained on the records of the others, once they are all there.
     Everything resumes where it stopped. Where a tracker's weights of a fold are not there yet, the
     fold is left out for it, and the last line says so; without `settings` none are trained.
 
@@ -55,23 +57,21 @@ def cross_validate(
     Raises:
         UsageError: a fold that the draw does not have, or whose videos could not be tracked.
     """
-    from vosbench_eosvos.training.crossval import DRAWS, train_fold
+    from vosbench_eosvos.training.crossval import DRAWS, train_folds
 
     held_out = DRAWS[draw]
     if unknown := [fold for fold in folds if fold >= len(held_out)]:
         raise UsageError(f"no fold {unknown[0]}", f"Folds: 0 to {len(held_out) - 1}.")
     missing = []
+    if settings is not None:
+        train_folds(folders, parent, out, folds, held_out, settings, bf16=bf16, device=device)
     for fold in folds:
-        if settings is not None:
-            train_fold(
-                folders, parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
-            )
-    for fold in folds:
-        for names, weights in _by_weights(trackers, others, out, fold):
-            if weights is not None and not weights.is_file():
+        for names, files in _by_weights(trackers, options, others, out, fold):
+            if not all(file.is_file() for file in files.values()):
                 missing.append(f"{', '.join(names)} in fold {fold}")
                 continue
-            given = [f"weights={weights.resolve()}", *options] if weights else []
+            given = [f"{option}={file.resolve()}" for option, file in files.items()]
+            given += options if files else ()
             command = [sys.executable, "-m", "vosbench", "run", "--dataset", "davis16-train"]
             command += ["--data-root", str(folders.davis), "--seed", str(seed)]
             command += ["--device", device, "--jobs", str(jobs)]
@@ -102,22 +102,34 @@ def _results(out: Path, fold: int) -> Path:
 
 
 def _by_weights(
-    trackers: tuple[str, ...], others: Mapping[str, str], out: Path, fold: int
-) -> list[tuple[list[str], Path | None]]:
-    """Trackers that run with the same weights, and these; None for those that take none."""
+    trackers: tuple[str, ...],
+    options: tuple[str, ...],
+    others: Mapping[str, str],
+    out: Path,
+    fold: int,
+) -> list[tuple[list[str], dict[str, Path]]]:
+    """Trackers that run with the same weights, and these by option; none for those that take none.
+
+    The network for outlines is the fold's own where neither the tracker nor `options` say who draws
+    them.
+    """
     from vosbench_eosvos.variants import handcrafted_specs, specs
 
     own = {spec.name: "meta/last.safetensors" for spec in specs()}
     own |= {spec.name: "parent/parent.safetensors" for spec in handcrafted_specs()}
-    groups: dict[Path | None, list[str]] = {}
+    drawn = {spec.name for spec in specs() if "outline" not in spec.settings}
+    said = any(option.startswith("outline=") for option in options)
+    groups: dict[tuple[tuple[str, Path], ...], list[str]] = {}
     for name in trackers:
-        weights = None
+        files = {}
         if name in others:
-            weights = Path(others[name].replace("{fold}", str(fold)))
+            files["weights"] = Path(others[name].replace("{fold}", str(fold)))
         elif name in own:
-            weights = _home(out, fold) / own[name]
-        groups.setdefault(weights, []).append(name)
-    return [(names, weights) for weights, names in groups.items()]
+            files["weights"] = _home(out, fold) / own[name]
+        if name in drawn and not said:
+            files["outline"] = _home(out, fold) / "outline" / "outline.safetensors"
+        groups.setdefault(tuple(files.items()), []).append(name)
+    return [(names, dict(files)) for files, names in groups.items()]
 
 
 def _rows(results: list[Path], first: str) -> dict[str, pd.DataFrame]:
@@ -166,7 +178,11 @@ def _sequences(rows: dict[str, pd.DataFrame]) -> str:
 def _title(run: Path) -> str:
     """The tracker and what was changed but the weights, which every fold has its own of."""
     record = json.loads((run / "run.json").read_text())
-    changed = sorted(f"{k}={v}" for k, v in record["changed"].items() if k != "weights")
+    changed = sorted(
+        f"{k}={v}"
+        for k, v in record["changed"].items()
+        if k != "weights" and not (k == "outline" and v.endswith(".safetensors"))
+    )
     seed = [f"seed={record['seed']}"] if record["seed"] else []
     return "+".join([record["tracker"], *changed, *seed])
 

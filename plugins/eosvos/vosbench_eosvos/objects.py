@@ -9,6 +9,7 @@ from vosbench_eosvos.boxprop import Box
 from vosbench_eosvos.colours import Colours
 from vosbench_eosvos.finetune import Example, Params
 from vosbench_eosvos.online import Memory
+from vosbench_eosvos.outline.sight import Table
 from vosbench_eosvos.windows import Window
 
 
@@ -22,6 +23,7 @@ class ObjectState:
             that has moved to; None: anywhere.
         memory: past frames for online adaptation.
         window: its boxes in the last frames. colours: of it and of what is around it, if asked for.
+        table: its colours in the given frame, for its outline, if a network draws that.
         mask: (H, W) bool where it was in the last frame; None if it was not seen.
         carried: (H, W) where motion carries that mask; None if it is not known.
         began: its box when the present range of frames began, see `Conventions.forget_lost`.
@@ -37,6 +39,7 @@ class ObjectState:
     window: Window
     mask: Mask | None
     colours: Colours | None
+    table: Table | None
     score: float = 0.0
     probabilities: Scores | None = None
     carried: Scores | None = None

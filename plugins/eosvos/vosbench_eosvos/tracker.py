@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.func import functional_call
 from torchvision.ops import box_iou, clip_boxes_to_image
 
-from vosbench.types import Context, Frame, LabelMap, Prediction, Scores, Targets
+from vosbench.types import Context, Frame, Image, LabelMap, Prediction, Scores, Targets
 from vosbench_eosvos.boxprop import propagate, scale_box, tight_box
 from vosbench_eosvos.colours import Bins, Colours, Look, colour_bins
 from vosbench_eosvos.conventions import CONVENTIONS
@@ -35,9 +35,11 @@ from vosbench_eosvos.model import Detections, MaskRCNN, grow_boxes
 from vosbench_eosvos.motion import Motion
 from vosbench_eosvos.objects import ObjectState, TrackedObject
 from vosbench_eosvos.online import Memory
+from vosbench_eosvos.outline.draw import Outlines
+from vosbench_eosvos.outline.sight import colour_table
 from vosbench_eosvos.surroundings import Region, surroundings, whole_image
-from vosbench_eosvos.variants import Settings
-from vosbench_eosvos.weights import find_weights
+from vosbench_eosvos.variants import WITHOUT_NETWORK, Settings
+from vosbench_eosvos.weights import find_outline, find_weights
 from vosbench_eosvos.windows import Window
 from vosbench_learning.backbone import StageOutputs, padded
 from vosbench_learning.seeds import derive_seed
@@ -113,6 +115,11 @@ class EosvosTracker:
         self.start = {name: self.learned.state[name] for name in names}
         self.depth = self.model.frozen_depth(self.start)
         self.examples = Examples(self.model, self.depth, self.settings)
+        self._outlines: Outlines | None = None
+        if self.settings.outline not in WITHOUT_NETWORK:
+            drawn_by = find_outline(self.settings.outline)
+            ctx.used_file(drawn_by)
+            self._outlines = Outlines(drawn_by, self.device, bf16=self.model.bf16)
         self.objects: dict[int, TrackedObject] = {}
 
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
@@ -213,8 +220,9 @@ class EosvosTracker:
                 window.observe(frame.index, box)
                 mask = targets[identity]
                 colours = Colours(self._bins(frame), mask) if self.settings.colours else None
+                table = colour_table(frame.image, mask) if self._outlines else None
                 tracked.states[steps] = ObjectState(
-                    params, params, box, memory, box, window, mask, colours
+                    params, params, box, memory, box, window, mask, colours, table
                 )
             if runs:
                 ctx.snapshot_ready(f"iterations={steps}")
@@ -358,9 +366,15 @@ class EosvosTracker:
             state.window.observe(frame.index, (x1, y1, x2, y2))
             if state.colours is not None:
                 state.colours.observe(self._bins(frame), mask)
-        if not self.settings.edges:
-            return native
-        return follow_edges(frame.image, native, self.device)
+        return self.outline(frame.image, native, state)
+
+    def outline(self, image: Image, probabilities: Scores, state: ObjectState) -> Scores:
+        """Probabilities (H, W) of an object with its outline as it is answered."""
+        if self.settings.outline == "mask":
+            return probabilities
+        if self._outlines is not None and state.table is not None:
+            probabilities = self._outlines(image, probabilities, state.carried, state.table)
+        return follow_edges(image, probabilities, self.device)
 
     def _bins(self, frame: Frame) -> Bins:
         """The colours of a frame, looked up once for all objects."""

@@ -62,7 +62,11 @@ class Settings:
         0, "boxes that the mask loss of a step looks at; 0: as the weights were trained"
     )
     sizes: bool = _option(True, "average the mask over three sizes of the detection's box")
-    edges: bool = _option(True, "let the masks' outlines follow the image's edges")
+    outline: str = _option(
+        "outline-lite",
+        "who draws the masks' outlines: a network (shipped weights by name, or a safetensors "
+        "file) and the edges of the image, the `edges` alone, or the `mask` head alone",
+    )
     short_side: int = _option(480, "shrink larger frames to this short side; 0 keeps native size")
     long_side: int = _option(0, "longest side of a frame, whatever `short_side` asks; 0: no limit")
     enlarge: bool = _option(True, "enlarge smaller frames to `short_side` too")
@@ -98,6 +102,9 @@ class Settings:
         return cls(**{k: v for k, v in options.items() if k in names})  # type: ignore[arg-type]
 
 
+#: Values of `outline` that name no network.
+WITHOUT_NETWORK = ("edges", "mask")
+
 #: Without what the paper has not: detections are judged by score and last box alone.
 ALONE: dict[str, OptionValue] = {
     "motion": False,
@@ -113,7 +120,7 @@ PLAIN: dict[str, OptionValue] = {
     "continuity": 0.0,
     **ALONE,
     "sizes": False,
-    "edges": False,
+    "outline": "mask",
 }
 
 #: The paper's model and method as the reference implementation has them.
@@ -129,7 +136,7 @@ PAPER: dict[str, OptionValue] = {
     "min_score": 0.5,
     "continuity": 0.0,
     "sizes": False,
-    "edges": False,
+    "outline": "mask",
     "short_side": 800,
     "long_side": 1333,
     "bf16": False,
@@ -187,7 +194,7 @@ ABLATION: dict[str, int | None] = {
     "eosvos-10-neuron-lr": 2,
     "eosvos-10-gn-lovasz": 3,
     "eosvos-10-boxprop": 4,
-    "eosvos-10+sizes=no+edges=no": None,  # longer meta-training, finer masks
+    "eosvos-10+sizes=no+outline=mask": None,  # longer meta-training, finer masks
     "eosvos-10": None,
     "eosvos-10-ona": 5,
 }

@@ -34,3 +34,8 @@ def find_weights(name: str) -> Path:
             "type `vosbench eosvos import-reference FILE` with one of its *.model files.",
         )
     return find(name, "vosbench_eosvos", "vosbench eosvos")
+
+
+def find_outline(name: str) -> Path:
+    """The file that `-o outline=NAME` means. Raises UsageError if there is none."""
+    return find(name, "vosbench_eosvos", "vosbench eosvos outline", option="outline")

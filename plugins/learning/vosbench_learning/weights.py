@@ -24,7 +24,12 @@ def shipped_weights(package: str) -> dict[str, Path]:
 
 
 def find_weights(
-    name: str, package: str, training: str, optional: Mapping[str, str] = MappingProxyType({})
+    name: str,
+    package: str,
+    training: str,
+    optional: Mapping[str, str] = MappingProxyType({}),
+    *,
+    option: str = "weights",
 ) -> Path:
     """The file that `-o weights=NAME` means: a name shipped with `package`, or a path to a
     safetensors file.
@@ -32,6 +37,7 @@ def find_weights(
     Args:
         training: the command that trains others, for the message.
         optional: name -> the distribution that would bring it, for the message.
+        option: what the option is called, for the message.
 
     Raises:
         UsageError: neither fits.
@@ -50,7 +56,7 @@ def find_weights(
         return path
     way_out = (
         f"Shipped weights: {', '.join(known) or 'none'}. Train others with `{training}` and "
-        f"name them by path: -o weights=FILE{SUFFIX}"
+        f"name them by path: -o {option}=FILE{SUFFIX}"
     )
     what = f"weights file {name} does not exist" if is_path else f"there are no weights {name!r}"
     raise UsageError(what, way_out)

@@ -11,7 +11,7 @@ import click
 from vosbench_eosvos.cli.ablation import ablate
 from vosbench_eosvos.cli.crossval import crossval
 from vosbench_eosvos.cli.reference import import_reference
-from vosbench_eosvos.cli.training import finetune_init, metatrain, pretrain, validate
+from vosbench_eosvos.cli.training import finetune_init, metatrain, outline, pretrain, validate
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -19,5 +19,14 @@ def eosvos() -> None:
     """Train e-OSVOS, validate it, run its ablation."""
 
 
-for _command in (pretrain, metatrain, finetune_init, validate, import_reference, crossval, ablate):
+for _command in (
+    pretrain,
+    metatrain,
+    finetune_init,
+    outline,
+    validate,
+    import_reference,
+    crossval,
+    ablate,
+):
     eosvos.add_command(_command)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 @click.option("--parent-steps", default=400, show_default=True, help="Pre-training with videos.")
 @click.option("--meta-steps", default=160, show_default=True, help="Meta-training of each fold.")
 @click.option(
+    "--outline-steps", default=1000, show_default=True, help="Training of each fold's outlines."
+)
+@click.option(
     "--tracker", "trackers", multiple=True, default=("eosvos-10",), show_default=True, type=TRACKER
 )
 @setting_option
@@ -64,6 +67,7 @@ def crossval(
     draw: str,
     parent_steps: int,
     meta_steps: int,
+    outline_steps: int,
     trackers: tuple[str, ...],
     options: tuple[str, ...],
     others: tuple[str, ...],
@@ -75,8 +79,10 @@ def crossval(
     """Train five folds of DAVIS-2016 train; run trackers on the videos that each held out.
 
     Options are chosen by this table: no video in it was seen by the weights that track it. The same
-    command resumes where it stopped. Trackers of e-OSVOS get OUT/fold-N/meta/last.safetensors, the
-    handcrafted baseline OUT/fold-N/parent/parent.safetensors, others what --weights says:
+    command resumes where it stopped. Trackers of e-OSVOS get OUT/fold-N/meta/last.safetensors and,
+    for their outlines, OUT/fold-N/outline/outline.safetensors, which learns from what the other
+    folds' weights make of videos they never saw and so needs them all (or -o outline=edges). The
+    handcrafted baseline gets OUT/fold-N/parent/parent.safetensors, others what --weights says:
 
         --tracker eosvos-10 --tracker stm --weights stm=stm/{fold}/stm.safetensors
     """
@@ -94,7 +100,11 @@ def crossval(
         seed=seed,
         jobs=jobs,
         draw=draw,
-        settings=FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps) if train else None,
+        settings=FoldSettings(
+            parent_steps=parent_steps, meta_steps=meta_steps, outline_steps=outline_steps
+        )
+        if train
+        else None,
         bf16=bf16,
         device=device,
         per_sequence=per_sequence,

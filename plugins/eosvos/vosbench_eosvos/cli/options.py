@@ -69,7 +69,7 @@ def data_options(command: Callable[..., Any]) -> Callable[..., Any]:
     )
 
 
-def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+def run_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what every training takes."""
     folder = click.Path(path_type=Path, file_okay=False)
     return _with_options(
@@ -81,11 +81,16 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Folder of the run: checkpoint, curves, weights.",
         ),
         click.option("--everything", is_flag=True, help="Train on the development split too."),
-        click.option(
-            "--loaders", default=0, show_default=True, help="Threads that draw images ahead."
-        ),
         click.option("--seed", default=0, show_default=True),
     )
+
+
+def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what every training of the model takes."""
+    loaders = click.option(
+        "--loaders", default=0, show_default=True, help="Threads that draw images ahead."
+    )
+    return run_options(loaders(command))
 
 
 def validation_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -13,6 +13,7 @@ from vosbench_eosvos.cli.options import (
     parent_option,
     parse_changes,
     parse_steps,
+    run_options,
     training_options,
     validation_options,
 )
@@ -208,6 +209,45 @@ def metatrain(
         loaders=loaders,
         mask_loss=mask_loss,
         **parse_changes(changes),
+    )
+    click.echo(f"wrote {path}")
+
+
+@click.command()
+@data_options
+@click.option(
+    "--folds",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False, exists=True),
+    help="--out of a `crossval` of all folds, which recorded masks out of fold.",
+)
+@run_options
+@click.option("--steps", default=1000, show_default=True)
+@click.option("--patches", default=8, show_default=True, help="Patches a step.")
+def outline(
+    folders: DataFolders,
+    bf16: bool,
+    device: str,
+    folds: Path,
+    out: Path,
+    seed: int,
+    steps: int,
+    patches: int,
+) -> None:
+    """Train the network that draws outlines, on masks that `crossval` recorded out of fold."""
+    from vosbench_eosvos.training.crossval import DRAWS, fold_records, train_outline
+    from vosbench_eosvos.training.outline import OutlineSettings
+    from vosbench_learning.corpus import DEVELOPMENT_SPLIT
+
+    left_out = () if folders.everything else DEVELOPMENT_SPLIT
+    records = fold_records(folds, range(len(DRAWS["plain"])))
+    path = train_outline(
+        folders,
+        {video: path for video, path in records.items() if video not in left_out},
+        out,
+        OutlineSettings(steps=steps, patches=patches, seed=seed),
+        bf16=bf16,
+        device=device,
     )
     click.echo(f"wrote {path}")
 

@@ -3,11 +3,13 @@
 Options and recipes are chosen on videos that no weights saw. The thirty sequences were drawn into
 folds once (`DRAWS`); photos hold none of them, so a pre-training on photos alone serves all folds.
 For each fold it goes on with the photos and the other folds' videos, and is meta-trained on them;
-the last state is taken, for nothing may be selected on the videos that are held out.
+the last state is taken, for nothing may be selected on the videos that are held out. The network
+for outlines learns from what the weights of the other folds make of the videos they never saw.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +17,9 @@ from vosbench.errors import UsageError
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import changed
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining
+from vosbench_eosvos.training.outline import OutlineSettings, OutlineTraining
 from vosbench_eosvos.training.pretrain import Pretraining, PretrainSettings
+from vosbench_eosvos.training.records import record, recorded
 from vosbench_eosvos.training.runs import DataFolders
 from vosbench_learning.devices import training_device
 
@@ -48,12 +52,14 @@ class FoldSettings:
         parent_steps: of pre-training with videos, after that on photos.
         meta_steps: of meta-training; every task draws one of `inner_steps`, and the rates all
             start at `start_rate`.
+        outline_steps: of the network for outlines.
     """
 
     parent_steps: int = 400
     meta_steps: int = 160
     inner_steps: tuple[int, ...] = (3, 5, 8)
     start_rate: float = 3e-3
+    outline_steps: int = 1000
     seed: int = 0
 
 
@@ -116,3 +122,72 @@ def train_fold(
     )
     MetaTraining(learned, corpus, meta, home / "meta", bf16=bf16, device=place).run()
     return home / "meta" / "last.safetensors"
+
+
+def train_folds(
+    folders: DataFolders,
+    photo_parent: Path,
+    out: Path,
+    folds: Sequence[int],
+    held_out: Sequence[tuple[str, ...]],
+    settings: FoldSettings,
+    *,
+    bf16: bool,
+    device: str = "cpu",
+) -> None:
+    """Train some folds, and of each the network for outlines once there are records of all others.
+
+    Args:
+        held_out: the videos that each fold's training never sees. The rest as in `train_fold`.
+    """
+    for fold in folds:
+        weights = train_fold(
+            folders, photo_parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
+        )
+        assert folders.davis is not None
+        record(weights, folders.davis, held_out[fold], _records(out, fold), device=device)
+    for fold in folds:
+        others = [other for other in range(len(held_out)) if other != fold]
+        records = fold_records(out, others)
+        if set(records) == {video for other in others for video in held_out[other]}:
+            home = out / f"fold-{fold}" / "outline"
+            learn = OutlineSettings(steps=settings.outline_steps, seed=settings.seed)
+            train_outline(folders, records, home, learn, bf16=bf16, device=device)
+
+
+def _records(out: Path, fold: int) -> Path:
+    return out / f"fold-{fold}" / "records"
+
+
+def fold_records(out: Path, folds: Iterable[int]) -> dict[str, Path]:
+    """Video -> what was recorded of it, over some folds of a cross-validation."""
+    found: dict[str, Path] = {}
+    for fold in folds:
+        found |= recorded(_records(out, fold))
+    return found
+
+
+def train_outline(
+    folders: DataFolders,
+    records: Mapping[str, Path],
+    folder: Path,
+    settings: OutlineSettings,
+    *,
+    bf16: bool,
+    device: str = "cpu",
+) -> Path:
+    """Train the network for outlines on recorded videos in `folder`; returns its weights.
+
+    Raises:
+        UsageError: nothing is recorded.
+    """
+    run = OutlineTraining(
+        folders.everything_but(()),
+        records,
+        settings,
+        folder,
+        bf16=bf16,
+        device=training_device(device),
+    )
+    run.run()
+    return run.weights
