@@ -13,6 +13,7 @@ from vosbench_eosvos.finetune import loss_of, make_example
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import build_model, get_config
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining, search_rate
+from vosbench_eosvos.training.outline import OutlineSettings, OutlineTraining
 from vosbench_eosvos.training.pretrain import Pretraining, PretrainSettings
 from vosbench_eosvos.training.tasks import TaskSettings
 from vosbench_eosvos.training.validation import (
@@ -79,6 +80,15 @@ def stm(device, corpus, folder):
     return StmTraining(net, corpus, settings, folder, device).advance()
 
 
+def outline(device, corpus, folder):
+    truth = np.stack([corpus[index][1] > 0 for index in corpus.sequences()["alpha"][1:]])
+    folder.mkdir()
+    np.save(folder / "alpha.npy", np.stack([truth * 255] * 2, 1).astype(np.uint8))
+    settings = OutlineSettings(steps=1, patches=1, side=64, shift=10, warmup=1)
+    records = {"alpha": folder / "alpha.npy"}
+    return OutlineTraining(corpus, records, settings, folder, device=device).advance()
+
+
 def nothing_to_find(device, _corpus, _folder):
     """A step on an image without an object."""
     net = network().to(device)
@@ -88,7 +98,7 @@ def nothing_to_find(device, _corpus, _folder):
     return {"loss": float(loss)}
 
 
-STEPS = (pretrain, metatrain, rate_search, validate, osvos_parent, stm, nothing_to_find)
+STEPS = (pretrain, metatrain, rate_search, validate, osvos_parent, stm, outline, nothing_to_find)
 
 
 @pytest.mark.parametrize("step", STEPS, ids=lambda step: step.__name__)
