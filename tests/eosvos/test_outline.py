@@ -178,11 +178,14 @@ def test_training_resumes_and_lowers_the_loss(learning, tmp_path):
     assert load_outline(again.weights).widths == whole.net.widths
 
 
-def test_records_of_other_frames_are_refused(learning):
+def test_records_of_other_frames_or_of_nothing_are_refused(learning):
     corpus, records = learning
     [path] = records.values()
     np.save(path, np.zeros((1, 2, 5, 5), np.uint8))
     with pytest.raises(UsageError, match="other frames"):
+        OutlineSampler(corpus, records, OutlineSettings())
+    np.save(path, np.zeros((len(corpus.sequences()["bear"]) - 1, 2, *corpus[0][1].shape), np.uint8))
+    with pytest.raises(UsageError, match="hold no mask"):
         OutlineSampler(corpus, records, OutlineSettings())
     with pytest.raises(UsageError, match="crossval"):
         OutlineSampler(corpus, {}, OutlineSettings())

@@ -100,6 +100,10 @@ class OutlineSampler:
             self._videos.append(_Recorded(indices[1:], seen, colour_table(image, labels > 0)))
         if not self._videos:
             raise UsageError("nothing was recorded of these videos", "Run `crossval` first.")
+        if not any((video.seen[:, 0] > 127).any() for video in self._videos):
+            raise UsageError(
+                "the records hold no mask: the weights found nothing", "Train these longer."
+            )
 
     def patch(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Planes (PLANES, side, side) and the true mask (1, side, side), both float in 0..1."""
