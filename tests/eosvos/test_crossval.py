@@ -6,11 +6,14 @@ import cv2
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from safetensors import safe_open
 
+from vosbench.errors import UsageError
 from vosbench_eosvos.cli import eosvos
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import build_model, get_config
 from vosbench_eosvos.training.crossval import DRAWS
+from vosbench_learning.corpus import DEVELOPMENT_SPLIT
 
 SMALL = {"fpn_channels": 16, "box_features": 16, "mask_channels": 16}
 FOLD = 2
@@ -43,14 +46,15 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
             ["crossval", "--davis", str(thirty_videos), "--cache", str(tmp_path / "cache"),
              "--photos", str(training_folders / "photos"), "--parent", str(photos),
              "--out", str(tmp_path / "out"), "--draw", "kinds", "--folds", str(FOLD),
-             "--parent-steps", "1", "--meta-steps", "1", "--device", "cpu",
+             "--parent-steps", "1", "--meta-steps", "1",
              "--outline-steps", "1", "--tracker", "copy-first", "--tracker", "eosvos-1",
              "-o", "enlarge=no", *more],
         )  # fmt: skip
         assert result.exit_code == 0, (result.output, result.exception)
         return result.output
 
-    assert "without weights yet: eosvos-1 in fold 2" in crossval()  # nobody can draw outlines
+    assert "without weights yet: eosvos-1 in fold 2 (outline)" in (said := crossval())
+    assert "records of all other folds" in said
     records = {p.name for p in (tmp_path / f"out/fold-{FOLD}/records").iterdir()}
     assert records == {f"{name}.outline.npy" for name in DRAWS["kinds"][FOLD]}
     for other in (other for other in range(5) if other != FOLD):
@@ -78,6 +82,37 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
     again = crossval("--no-train", "--weights", own, "--seed", "1")
     assert "copy-first+seed=1" in again
     assert "eosvos-1+enlarge=False+seed=1" in again
+
+
+def test_the_outlines_that_ship_have_seen_these_videos(tmp_path):
+    result = CliRunner().invoke(
+        eosvos,
+        ["crossval", "--davis", str(tmp_path), "--cache", str(tmp_path / "cache"), "--no-train",
+         "--out", str(tmp_path / "out"), "--parent", __file__, "-o", "outline=outline-lite"],
+    )  # fmt: skip
+    assert isinstance(result.exception, UsageError)
+    assert "outline-lite has learned from these videos" in str(result.exception)
+
+
+def test_the_network_that_ships_learns_without_the_development_split(thirty_videos, tmp_path):
+    def outline():
+        return CliRunner().invoke(
+            eosvos,
+            ["outline", "--folds", str(tmp_path), "--davis", str(thirty_videos), "--steps", "1",
+             "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "outline")],
+        )  # fmt: skip
+
+    for fold, names in enumerate(DRAWS["plain"]):
+        (tmp_path / f"fold-{fold}/records").mkdir(parents=True)
+        for name in names:
+            write_masks(thirty_videos, name, tmp_path / f"fold-{fold}/records")
+    assert outline().exit_code == 0
+    with safe_open(tmp_path / "outline/outline.safetensors", framework="pt") as file:
+        videos = set(file.metadata()["videos"].split())
+    everything = {name for fold in DRAWS["plain"] for name in fold}
+    assert videos == everything - set(DEVELOPMENT_SPLIT)
+    (tmp_path / "fold-3/records/hike.outline.npy").unlink()
+    assert "nothing is recorded of hike" in str(outline().exception)
 
 
 def test_weights_of_a_tracker_without_its_name_are_refused(tmp_path):

@@ -3,7 +3,7 @@
 import pytest
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.weights import find_weights, shipped
+from vosbench_eosvos.weights import find_outline, find_weights, shipped
 
 
 def test_a_path_is_taken_as_it_is(tmp_path):
@@ -29,3 +29,10 @@ def test_missing_weights_are_an_error_that_names_them_and_the_way_out(name, mess
     with pytest.raises(UsageError, match="-o weights=") as caught:
         find_weights(name)
     assert caught.value.message == message
+
+
+def test_a_misspelt_outline_says_what_there_is():
+    assert find_outline("outline-lite").is_file()
+    with pytest.raises(UsageError, match=r"outline-lite.*-o outline=FILE.*outline=edges") as caught:
+        find_outline("edge")
+    assert "eosvos-lite" not in str(caught.value)

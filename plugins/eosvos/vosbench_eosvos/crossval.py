@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from vosbench_eosvos.training.crossval import FoldSettings
     from vosbench_eosvos.training.runs import DataFolders
 
+#: A fold's network for outlines, in the fold's folder.
+OUTLINE = Path("outline", "outline.safetensors")
+
 #: What is reported of each video.
 MEASURES = {"J": "J-Mean", "J-Decay": "J-Decay", "F": "F-Mean"}
 
@@ -60,6 +63,10 @@ def cross_validate(
     from vosbench_eosvos.training.crossval import DRAWS, train_folds
 
     held_out = DRAWS[draw]
+    if "outline=outline-lite" in options:
+        raise UsageError(
+            "outline-lite has learned from these videos", "Leave it out: each fold has its own."
+        )
     if unknown := [fold for fold in folds if fold >= len(held_out)]:
         raise UsageError(f"no fold {unknown[0]}", f"Folds: 0 to {len(held_out) - 1}.")
     missing = []
@@ -67,8 +74,9 @@ def cross_validate(
         train_folds(folders, parent, out, folds, held_out, settings, bf16=bf16, device=device)
     for fold in folds:
         for names, files in _by_weights(trackers, options, others, out, fold):
-            if not all(file.is_file() for file in files.values()):
-                missing.append(f"{', '.join(names)} in fold {fold}")
+            absent = [option for option, file in files.items() if not file.is_file()]
+            if absent:
+                missing.append(f"{', '.join(names)} in fold {fold} ({', '.join(absent)})")
                 continue
             given = [f"{option}={file.resolve()}" for option, file in files.items()]
             given += options if files else ()
@@ -91,6 +99,8 @@ def cross_validate(
         click.echo(_sequences(rows))
     if missing:
         click.echo(f"without weights yet: {'; '.join(missing)}")
+        if any("outline" in place for place in missing):
+            click.echo("Outlines need the records of all other folds; -o outline=edges needs none.")
 
 
 def _home(out: Path, fold: int) -> Path:
@@ -127,7 +137,7 @@ def _by_weights(
         elif name in own:
             files["weights"] = _home(out, fold) / own[name]
         if name in drawn and not said:
-            files["outline"] = _home(out, fold) / "outline" / "outline.safetensors"
+            files["outline"] = _home(out, fold) / OUTLINE
         groups.setdefault(tuple(files.items()), []).append(name)
     return [(names, dict(files)) for files, names in groups.items()]
 
@@ -176,12 +186,14 @@ def _sequences(rows: dict[str, pd.DataFrame]) -> str:
 
 
 def _title(run: Path) -> str:
-    """The tracker and what was changed but the weights, which every fold has its own of."""
+    """The tracker and what was changed but the fold's own weights and outlines."""
     record = json.loads((run / "run.json").read_text())
+    folder = run.parents[1].name
+    own = _home(run.parents[3], int(folder.removeprefix("fold-"))) / OUTLINE
     changed = sorted(
         f"{k}={v}"
         for k, v in record["changed"].items()
-        if k != "weights" and not (k == "outline" and v.endswith(".safetensors"))
+        if k != "weights" and not (k == "outline" and Path(v).resolve() == own.resolve())
     )
     seed = [f"seed={record['seed']}"] if record["seed"] else []
     return "+".join([record["tracker"], *changed, *seed])

@@ -189,7 +189,7 @@ class EosvosTracker:
         """Fine-tune on the objects that `targets` gives away, all to the first number of steps,
         then all to the next, so that the marks tell what each number alone would have taken."""
         runs = {}
-        first_boxes = {}
+        first_boxes, tables = {}, {}
         alone = len({*self.objects, *targets}) == 1
         after_step = _counted(ctx)
         for identity, mask in targets.items():
@@ -198,6 +198,8 @@ class EosvosTracker:
             if mask.any():
                 assert self.features is not None
                 given = self.examples.example(self.features, mask)
+                if self._outlines is not None:
+                    tables[identity] = colour_table(frame.image, mask)
                 first_boxes[identity] = tuple(given.targets[0]["boxes"][0].tolist())
                 tracked.given = given if self.settings.online else None
                 seed = ctx.seed, _VIEWS, identity, frame.index
@@ -220,9 +222,8 @@ class EosvosTracker:
                 window.observe(frame.index, box)
                 mask = targets[identity]
                 colours = Colours(self._bins(frame), mask) if self.settings.colours else None
-                table = colour_table(frame.image, mask) if self._outlines else None
                 tracked.states[steps] = ObjectState(
-                    params, params, box, memory, box, window, mask, colours, table
+                    params, params, box, memory, box, window, mask, colours, tables.get(identity)
                 )
             if runs:
                 ctx.snapshot_ready(f"iterations={steps}")

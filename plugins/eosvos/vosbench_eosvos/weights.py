@@ -38,4 +38,8 @@ def find_weights(name: str) -> Path:
 
 def find_outline(name: str) -> Path:
     """The file that `-o outline=NAME` means. Raises UsageError if there is none."""
-    return find(name, "vosbench_eosvos", "vosbench eosvos outline", option="outline")
+    try:
+        return find(name, "vosbench_eosvos.outline", "vosbench eosvos outline", option="outline")
+    except UsageError as error:
+        hint = f"{error.hint}. `-o outline=edges` and `-o outline=mask` need none."
+        raise UsageError(error.message, hint) from None

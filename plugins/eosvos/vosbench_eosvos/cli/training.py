@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from vosbench.errors import UsageError
 from vosbench_eosvos.cli.options import (
     changes_option,
     data_options,
@@ -21,6 +22,14 @@ from vosbench_eosvos.cli.options import (
 if TYPE_CHECKING:
     from vosbench_eosvos.training.runs import DataFolders
     from vosbench_eosvos.training.validation import ValidationSettings
+
+
+imagined_option = click.option(
+    "--imagined",
+    default=0.6,
+    show_default=True,
+    help="Share of tasks that learn from the training frame and new views of it in turn.",
+)
 
 
 @click.command()
@@ -147,12 +156,7 @@ def pretrain(
     show_default=True,
     help="Share of tasks with an instance of another image put into both frames.",
 )
-@click.option(
-    "--imagined",
-    default=0.6,
-    show_default=True,
-    help="Share of tasks that learn from the training frame and new views of it in turn.",
-)
+@imagined_option
 @click.option("--validate-every", default=50, show_default=True)
 @changes_option
 def metatrain(
@@ -239,8 +243,16 @@ def outline(
     from vosbench_eosvos.training.outline import OutlineSettings
     from vosbench_learning.corpus import DEVELOPMENT_SPLIT
 
+    if folders.davis is None:
+        raise UsageError("outlines are learned from videos", "Give --davis.")
     left_out = () if folders.everything else DEVELOPMENT_SPLIT
     records = fold_records(folds, range(len(DRAWS["plain"])))
+    missing = {v for fold in DRAWS["plain"] for v in fold} - {*left_out, *records}
+    if missing:
+        raise UsageError(
+            f"--folds {folds}: nothing is recorded of {', '.join(sorted(missing))}",
+            "`vosbench eosvos crossval` of all folds records them.",
+        )
     path = train_outline(
         folders,
         {video: path for video, path in records.items() if video not in left_out},
@@ -259,6 +271,7 @@ def outline(
 @validation_options
 @click.option("--steps", default=100, show_default=True)
 @click.option("--rate", default=2e-5, show_default=True, help="Meta learning rate of theta0.")
+@imagined_option
 @click.option("--validate-every", default=25, show_default=True)
 def finetune_init(
     folders: DataFolders,
@@ -271,6 +284,7 @@ def finetune_init(
     validation: ValidationSettings,
     steps: int,
     rate: float,
+    imagined: float,
     validate_every: int,
 ) -> None:
     """Fine-tune theta0 to one dataset's videos; the learning rates stay as they are."""
@@ -285,7 +299,7 @@ def finetune_init(
             steps=steps,
             rate=rate,
             lr_of_rates=0.0,
-            tasks_from=TaskSettings(videos=1.0),
+            tasks_from=TaskSettings(videos=1.0, imagined=imagined),
             validate_every=validate_every,
             seed=seed,
         ),

@@ -6,6 +6,7 @@ the identity: what it adds to the logits is zero at first.
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -46,16 +47,11 @@ class OutlineNet(nn.Module):
     def __init__(self, widths: tuple[int, ...] = WIDTHS) -> None:
         super().__init__()
         self.widths = widths
-        first, *deeper = widths
+        first = widths[0]
         self.start = _block(4 * PLANES, first)
-        self.down = nn.ModuleList(
-            _block(before, after, stride=2)
-            for before, after in zip(widths, deeper)  # noqa: B905
-        )
-        self.up = nn.ModuleList(
-            _block(above + below, above)
-            for above, below in zip(widths, deeper)  # noqa: B905
-        )
+        pairs = list(itertools.pairwise(widths))
+        self.down = nn.ModuleList(_block(above, below, stride=2) for above, below in pairs)
+        self.up = nn.ModuleList(_block(above + below, above) for above, below in pairs)
         self.out = nn.Conv2d(first, 4, 1)
         nn.init.zeros_(self.out.weight)
         assert self.out.bias is not None

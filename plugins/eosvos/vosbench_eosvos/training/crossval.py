@@ -46,7 +46,7 @@ DRAWS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class FoldSettings:
-    """The budget of a fold: twenty minutes on one core that does nothing else.
+    """The budget of a fold: twenty to thirty minutes on one core that does nothing else.
 
     Attributes:
         parent_steps: of pre-training with videos, after that on photos.
@@ -145,7 +145,8 @@ def train_folds(
             folders, photo_parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
         )
         assert folders.davis is not None
-        record(weights, folders.davis, held_out[fold], _records(out, fold), device=device)
+        place = str(training_device(device))
+        record(weights, folders.davis, held_out[fold], _records(out, fold), device=place)
     for fold in folds:
         others = [other for other in range(len(held_out)) if other != fold]
         records = fold_records(out, others)

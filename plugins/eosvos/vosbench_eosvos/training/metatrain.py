@@ -1,7 +1,8 @@
 """Meta-training of e-OSVOS (NeurIPS 2020, sec. 3.1): learn theta0 and lambda over tasks.
 
-For each task: `inner_steps` SGD steps on one augmented frame, then the loss on another frame; its
-first-order gradient in closed form; RAdam over batches of tasks; learning rates clamped to >= 0.
+For each task: `inner_steps` SGD steps on one augmented frame, or on it and new views of it in turn,
+then the loss on another frame; its first-order gradient in closed form; RAdam over batches of
+tasks; learning rates clamped to >= 0.
 """
 
 from __future__ import annotations
@@ -80,8 +81,8 @@ class TaskResult:
 
     Attributes:
         theta, rates: outer gradients by name.
-        before, inner, outer: training loss at the first and last inner step, test loss (all its
-            parts, in the order of `LOSSES`).
+        before, inner, outer: training loss at the first and last inner step (of the frame, and of
+            whatever that step learned from), test loss (all its parts, in the order of `LOSSES`).
     """
 
     theta: dict[str, Tensor]

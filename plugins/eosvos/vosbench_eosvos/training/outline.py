@@ -7,6 +7,7 @@ what the network learns to correct.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -36,8 +37,8 @@ from vosbench_learning.views import affine
 
 @dataclass(frozen=True)
 class _Recorded:
-    """A video: indices in the corpus of its frames that show the object, but the first; what was
-    recorded of all frames but the first; the object's colours."""
+    """A video: indices in the corpus of the frames to learn from; what was recorded of all frames
+    but the first; the object's colours."""
 
     indices: Sequence[int]
     seen: NDArray[np.uint8]
@@ -96,29 +97,38 @@ class OutlineSampler:
             image, labels = corpus[indices[0]]
             frames = [corpus.items[index].frame for index in indices]
             if frames[0] != 0 or frames[-1] > len(seen) or seen.shape[1:] != (2, *labels.shape):
-                raise UsageError(f"{records[name]}: recorded of other frames", "Record it anew.")
-            self._videos.append(_Recorded(indices[1:], seen, colour_table(image, labels > 0)))
+                raise UsageError(
+                    f"{records[name]}: recorded of other frames",
+                    "Delete it; `vosbench eosvos crossval` records it anew.",
+                )
+            later = [i for i, frame in zip(indices, frames, strict=True) if frame]
+            learnable = [index for index in later if self._shows(index, seen)]
+            if learnable:
+                self._videos.append(_Recorded(learnable, seen, colour_table(image, labels > 0)))
+        if not records:
+            raise UsageError("no video is recorded", "Run `vosbench eosvos crossval` first.")
         if not self._videos:
-            raise UsageError("nothing was recorded of these videos", "Run `crossval` first.")
-        if not any((video.seen[:, 0] > 127).any() for video in self._videos):
             raise UsageError(
-                "the records hold no mask: the weights found nothing", "Train these longer."
+                "the records hold no outline: the weights found nothing", "Train these longer."
             )
+
+    def _shows(self, index: int, seen: NDArray[np.uint8]) -> bool:
+        """Whether there is an outline to learn from in a frame."""
+        found = seen[self._corpus.items[index].frame - 1, 0] > 127
+        box = tight_box(found)
+        return box is not None and len(_outline_points(self._corpus[index][1] > 0, found, box)) > 0
 
     def patch(self, random: np.random.Generator) -> tuple[Tensor, Tensor]:
         """Planes (PLANES, side, side) and the true mask (1, side, side), both float in 0..1."""
-        while True:
-            video = self._videos[random.integers(len(self._videos))]
-            index = int(random.choice(video.indices))
-            image, labels = self._corpus[index]
-            truth, seen = labels > 0, video.seen[self._corpus.items[index].frame - 1]
-            box = tight_box(seen[0] > 127)
-            if box is None:
-                continue
-            points = _outline_points(truth, seen[0] > 127, box)
-            if len(points):
-                about = points[random.integers(len(points))]
-                return self._around(image, truth, seen, video.table, box, about, random)
+        video = self._videos[random.integers(len(self._videos))]
+        index = int(random.choice(video.indices))
+        image, labels = self._corpus[index]
+        truth, seen = labels > 0, video.seen[self._corpus.items[index].frame - 1]
+        box = tight_box(seen[0] > 127)
+        assert box is not None
+        points = _outline_points(truth, seen[0] > 127, box)
+        about = points[random.integers(len(points))]
+        return self._around(image, truth, seen, video.table, box, about, random)
 
     def _around(
         self,
@@ -179,7 +189,7 @@ def _warped(
 def _outline_points(
     truth: NDArray[np.bool_], found: NDArray[np.bool_], box: Box
 ) -> NDArray[np.int64]:
-    """Points x, y (n, 2) of both outlines that the network's sight of the box holds."""
+    """Points x, y (n, 2) of both outlines in the box and its margin, which the network sees."""
     x1, y1, x2, y2 = map(int, box)
     across, down = int(MARGIN * (x2 - x1)), int(MARGIN * (y2 - y1))
     left, top = max(0, x1 - across), max(0, y1 - down)
@@ -217,6 +227,7 @@ class OutlineTraining(TrainingRun):
         self.weights = folder / "outline.safetensors"
         self._bf16 = bf16
         self._videos = sorted(records)
+        digests = {n: hashlib.sha256(records[n].read_bytes()).hexdigest() for n in self._videos}
         self._sampler = OutlineSampler(corpus, records, settings)
         super().__init__(
             "outline",
@@ -224,7 +235,7 @@ class OutlineTraining(TrainingRun):
             [(list(self.net.parameters()), settings.rate)],
             settings,
             folder,
-            identity={"widths": self.net.widths, "videos": self._videos, **asdict(settings)},
+            identity={"widths": self.net.widths, "records": digests, **asdict(settings)},
             columns=("loss", "iou"),
         )
 

@@ -49,7 +49,7 @@ def record(
     """Track videos of DAVIS-2016 train with ten steps; write `out`/SEQUENCE.outline.npy,
     (frames - 1, 2, H, W) uint8.
 
-    Videos that were recorded already are left as they are.
+    Videos that were recorded since the weights were written are left as they are.
 
     Args:
         weights: of e-OSVOS, which must not have seen the videos. davis: DAVIS folder.
@@ -61,7 +61,9 @@ def record(
     dataset = open_dataset("davis16-train", data_root=davis)
     if not dataset.root.resolve().is_relative_to(davis.resolve()):
         raise DatasetError(f"no videos of DAVIS-2016 train in {davis}", "See `vosbench datasets`.")
-    names = [name for name in sequences if not (out / f"{name}{SUFFIX}").is_file()]
+    trained = weights.stat().st_mtime
+    paths = {name: out / f"{name}{SUFFIX}" for name in sequences}
+    names = [n for n, p in paths.items() if not (p.is_file() and p.stat().st_mtime >= trained)]
     out.mkdir(parents=True, exist_ok=True)
     with Bar("record", len(names), done=0, quiet=False) as bar:
         for done, name in enumerate(names):
@@ -74,7 +76,7 @@ def record(
                 tracker.track(frame, {}, ctx)
                 if len(tracker.seen) < index:  # it was taken to be gone
                     tracker.seen.append(np.zeros((2, *frame.size), np.uint8))
-            with whole_file(out / f"{name}{SUFFIX}") as part, part.open("wb") as file:
+            with whole_file(paths[name]) as part, part.open("wb") as file:
                 np.save(file, np.stack(tracker.seen))
             bar.update(done + 1, name)
 
