@@ -113,7 +113,8 @@ def test_cross_validation_tells_which_folds_have_no_weights(training_folders, tm
          "--out", str(tmp_path / "out"), "--parent", __file__, "--no-train", "--folds", "1,3"],
     )  # fmt: skip
     assert result.exit_code == 0, result.output
-    assert "without weights yet: eosvos-10 in fold 1; eosvos-10 in fold 3" in result.output
+    missing = "eosvos-10 in fold 1 (weights, outline); eosvos-10 in fold 3 (weights, outline)"
+    assert f"without weights yet: {missing}" in result.output
 
 
 @pytest.mark.parametrize(
