@@ -6,6 +6,7 @@
     corpus          annotated photos and frames, decoded once
     views, sampling random views of them, and which image comes next
     training        a training run in a folder: steps, checkpoint, curves (`TrainingRun`)
+    stored          networks on disk, with what their header says
     checkpoint      training runs that can be interrupted; weights by name
     progress        progress bars and curves of training; `schedule`: learning rates over it
     distributed     several processes that train one model

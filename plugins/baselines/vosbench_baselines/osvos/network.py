@@ -12,16 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import FeaturePyramidNetwork
 
-from vosbench.durable import whole_file
-from vosbench.errors import UsageError
 from vosbench_learning.backbone import StageOutputs, build_backbone
 from vosbench_learning.norm import GroupNorm
+from vosbench_learning.stored import load_network, save_network
 
 _FORMAT = "vosbench-osvos-1"
 _FINE = 1  # the backbone stage (stride 2) that sharpens the final output
@@ -125,9 +122,7 @@ def _resize(x: Tensor, size: torch.Size | tuple[int, int]) -> Tensor:
 
 def save_weights(net: OsvosNet, path: Path, provenance: dict[str, str]) -> None:
     """All tensors in half precision; `provenance` goes into the readable header."""
-    state = {k: v.detach().half().contiguous() for k, v in net.state_dict().items()}
-    with whole_file(path) as part:
-        save_file(state, part, {"format": _FORMAT, **provenance})
+    save_network(net, path, _FORMAT, provenance)
 
 
 def load_weights(path: Path) -> OsvosNet:
@@ -136,16 +131,10 @@ def load_weights(path: Path) -> OsvosNet:
     Raises:
         UsageError: the file is none of ours, is broken or does not fit.
     """
-    net = OsvosNet()
-    try:
-        with safe_open(path, framework="pt") as file:
-            if (file.metadata() or {}).get("format") != _FORMAT:
-                raise UsageError(
-                    f"{path} holds no weights of OSVOS",
-                    "Train them with `vosbench baselines osvos-parent`.",
-                )
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        net.load_state_dict(state, strict=True)
-    except (SafetensorError, RuntimeError, OSError) as error:
-        raise UsageError(f"cannot load {path}: {error}") from None
-    return net.eval().to(memory_format=torch.channels_last)
+    return load_network(
+        path,
+        _FORMAT,
+        lambda _: OsvosNet(),
+        what="weights of OSVOS",
+        way_out="Train them with `vosbench baselines osvos-parent`.",
+    )

@@ -9,13 +9,11 @@ import re
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
-from vosbench.durable import whole_file
 from vosbench.errors import UsageError
 from vosbench_baselines.stm.network import CONFIGS, StmConfig, StmNet
+from vosbench_learning.stored import load_network, save_network
 
 _FORMAT = "vosbench-stm-1"
 WAY_OUT = (
@@ -44,10 +42,7 @@ _LEFT_OVER = re.compile(r"Encoder_[QM]\.(mean|std)|.*\.num_batches_tracked")
 
 def save_weights(net: StmNet, path: Path, provenance: dict[str, str]) -> None:
     """All tensors in half precision; `provenance` goes into the readable header."""
-    state = {k: v.detach().half().contiguous() for k, v in net.state_dict().items()}
-    header = {"format": _FORMAT, "config": json.dumps(net.config.to_dict()), **provenance}
-    with whole_file(path) as part:
-        save_file(state, part, header)
+    save_network(net, path, _FORMAT, {"config": json.dumps(net.config.to_dict()), **provenance})
 
 
 def load_weights(path: Path) -> StmNet:
@@ -56,17 +51,13 @@ def load_weights(path: Path) -> StmNet:
     Raises:
         UsageError: the file is none of ours, is broken or does not fit.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != _FORMAT:
-                raise UsageError(f"{path} holds no weights of STM", WAY_OUT)
-            net = StmNet(StmConfig(**json.loads(header["config"])))
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        net.load_state_dict(state, strict=True)
-    except (SafetensorError, RuntimeError, OSError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"cannot load {path}: {error}") from None
-    return net.eval().to(memory_format=torch.channels_last)
+    return load_network(
+        path,
+        _FORMAT,
+        lambda header: StmNet(StmConfig(**json.loads(header["config"]))),
+        what="weights of STM",
+        way_out=WAY_OUT,
+    )
 
 
 def import_reference(path: Path) -> tuple[StmNet, str]:

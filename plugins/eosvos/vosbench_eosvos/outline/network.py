@@ -12,13 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from vosbench.durable import whole_file
-from vosbench.errors import UsageError
+from vosbench_learning.stored import load_network, save_network
 
 #: Planes of the input: red, green, blue, the mask head's probability, the last mask as motion
 #: carries it, likeness of the colour to the object's.
@@ -84,10 +81,7 @@ def _block(before: int, after: int, stride: int = 1) -> nn.Sequential:
 
 def save_outline(net: OutlineNet, path: Path, provenance: Mapping[str, str]) -> None:
     """All tensors in half precision; `provenance` goes into the readable header."""
-    state = {k: v.detach().half().contiguous() for k, v in net.state_dict().items()}
-    header = {"format": _FORMAT, "widths": json.dumps(net.widths), **provenance}
-    with whole_file(path) as part:
-        save_file(state, part, header)
+    save_network(net, path, _FORMAT, {"widths": json.dumps(net.widths), **provenance})
 
 
 def load_outline(path: Path) -> OutlineNet:
@@ -96,17 +90,10 @@ def load_outline(path: Path) -> OutlineNet:
     Raises:
         UsageError: the file is none of ours, is broken or does not fit.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
-            if header.get("format") != _FORMAT:
-                raise UsageError(
-                    f"{path} holds no network for outlines",
-                    "Train one with `vosbench eosvos outline`.",
-                )
-            net = OutlineNet(tuple(json.loads(header["widths"])))
-            state = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
-        net.load_state_dict(state, strict=True)
-    except (SafetensorError, RuntimeError, OSError, KeyError, TypeError, ValueError) as error:
-        raise UsageError(f"cannot load {path}: {error}") from None
-    return net.eval().to(memory_format=torch.channels_last)
+    return load_network(
+        path,
+        _FORMAT,
+        lambda header: OutlineNet(tuple(json.loads(header["widths"]))),
+        what="network for outlines",
+        way_out="Train one with `vosbench eosvos outline`.",
+    )
