@@ -9,6 +9,7 @@ object and surroundings share their colours it knows nothing, and then refuses n
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -34,6 +35,7 @@ TRUSTED = 0.25
 #: Weight of each new frame in the running histograms, which count half; the given frame's the rest.
 SHARE = 0.1
 
+Counts = NDArray[Any]
 _Array = NDArray[np.float32]
 Bins = NDArray[np.int32]
 
@@ -150,8 +152,19 @@ def _histograms(bins: Bins, mask: Mask) -> _Array:
 
 def _histogram(bins: Bins, weights: _Array) -> _Array:
     counts = np.bincount(bins.ravel(), weights.ravel(), BINS**3).reshape((BINS,) * 3)
-    for axis in range(3):
-        beside = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)])
-        before, after = beside.take(range(BINS), axis), beside.take(range(2, BINS + 2), axis)
-        counts = 0.5 * counts + 0.25 * (before + after)
+    counts = smoothed(counts, "constant")
     return (counts / max(float(counts.sum()), 1e-6) + 1e-5).astype(np.float32)
+
+
+def smoothed(counts: Counts, beyond: Literal["constant", "edge"]) -> Counts:
+    """A histogram (n, n, n) of which every bin gives its neighbours a quarter, axis by axis.
+
+    Args:
+        beyond: what lies beyond the outermost bins: nothing, or as much as in them.
+    """
+    bins = len(counts)
+    for axis in range(3):
+        beside = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)], beyond)
+        before, after = beside.take(range(bins), axis), beside.take(range(2, bins + 2), axis)
+        counts = 0.5 * counts + 0.25 * (before + after)
+    return counts

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from vosbench.types import Image, Mask, Scores
 from vosbench_eosvos.boxprop import tight_box
+from vosbench_eosvos.colours import smoothed
 from vosbench_eosvos.outline.network import CELL
 
 #: Side (root of its box's area) at which an object is looked at, in pixels of the crop.
@@ -84,11 +85,7 @@ def _histogram(colours: NDArray[np.uint8]) -> NDArray[np.float32]:
     red, green, blue = (colours // (256 // BINS)).astype(np.int64).T
     flat = (red * BINS + green) * BINS + blue
     counts = np.bincount(flat, minlength=BINS**3).reshape((BINS,) * 3).astype(np.float32)
-    for axis in range(3):
-        beside = np.pad(counts, [(1, 1) if a == axis else (0, 0) for a in range(3)], "edge")
-        before, after = beside.take(range(BINS), axis), beside.take(range(2, BINS + 2), axis)
-        counts = 0.5 * counts + 0.25 * (before + after)
-    return np.asarray(counts / max(1, len(colours)), np.float32)
+    return np.asarray(smoothed(counts, "edge") / max(1, len(colours)), np.float32)
 
 
 def planes(
