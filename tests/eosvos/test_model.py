@@ -11,7 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.func import functional_call
 from torchvision.models.detection import maskrcnn_resnet50_fpn
+from torchvision.ops import FeaturePyramidNetwork
 from torchvision.ops import roi_align as reference_roi_align
+from torchvision.ops.feature_pyramid_network import LastLevelMaxPool
 
 from vosbench.errors import UsageError
 from vosbench_eosvos.model import (
@@ -21,9 +23,10 @@ from vosbench_eosvos.model import (
     learnable_parameters,
     mask_rcnn,
 )
-from vosbench_eosvos.model.pyramid import Pyramid
+from vosbench_eosvos.model.pyramid import Part, Pyramid
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
 from vosbench_learning.efficientnet_lite import build_stages, load_imagenet
+from vosbench_learning.norm import GroupNorm
 
 SMALL = {"fpn_channels": 16, "box_features": 16, "mask_channels": 16}
 
@@ -168,8 +171,46 @@ def test_levels_that_no_box_reads_are_not_computed(model):
             torch.testing.assert_close(grad, plain)
 
 
+corners = st.tuples(*[st.floats(0, 1)] * 4)
+
+
+def whole(values):
+    return Part(values, 0, 0, tuple(values.shape[-2:]))
+
+
+@settings(max_examples=30)
+@given(st.lists(corners, min_size=1, max_size=3), st.booleans())
+def test_the_finest_level_is_read_in_parts_as_if_it_were_whole(shares, norm):
+    """Without group norm exactly; with it, but for statistics of some cells instead of all."""
+    torch.manual_seed(0)
+    fpn = FeaturePyramidNetwork(
+        [8, 8, 8, 8],
+        16,
+        extra_blocks=LastLevelMaxPool(),
+        norm_layer=(lambda channels: GroupNorm(channels // 8, channels)) if norm else None,
+    )
+    taps = [torch.randn(2, 8, 96 >> k, 160 >> k) for k in range(4)]
+    limit = torch.tensor([640.0, 384.0])
+    points = torch.tensor(shares).view(-1, 2, 2).sort(1).values * limit * 0.9
+    boxes = torch.cat([points[:, 0], points[:, 1] + 10], 1)
+    images, levels = torch.arange(len(boxes)) % 2, torch.full((len(boxes),), 2)
+    with torch.no_grad():
+        part = Pyramid(fpn, taps).around(2, boxes)
+        values = Pyramid(fpn, taps)[2]
+        found, expected = (
+            roi_align(FeatureTable.build({2: p}), images, boxes, levels, 7, 1)
+            for p in (part, whole(values))
+        )
+    height, width = part.values.shape[-2:]
+    area = (boxes[:, 2:].amax(0) - boxes[:, :2].amin(0)).prod() / limit.prod()
+    assert part.size == (96, 160)
+    assert (height * width < 0.5 * 96 * 160) or area > 0.1
+    tolerance = 0.1 if norm else 1e-4
+    torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
 def read_from_the_whole_pyramid(pyramid, images, boxes, levels, window, sampling):
-    table = FeatureTable.build({k: pyramid[k] for k in range(2, 6)})
+    table = FeatureTable.build({k: whole(pyramid[k]) for k in range(2, 6)})
     return roi_align(table, images, boxes, levels, window, sampling)
 
 
@@ -284,9 +325,6 @@ def test_config_survives_json():
     assert dataclasses.replace(config, mask_loss="lovasz") == get_config("lite")
 
 
-corners = st.tuples(*[st.floats(0, 1)] * 4)
-
-
 @settings(max_examples=40)
 @given(st.lists(corners, min_size=1, max_size=4), st.sampled_from([1, 2]), st.integers(0, 99))
 def test_roi_align_is_torchvisions_inside_the_image(shares, sampling, seed):
@@ -298,7 +336,8 @@ def test_roi_align_is_torchvisions_inside_the_image(shares, sampling, seed):
     boxes[:, 2:] = boxes[:, 2:].minimum(limit)
     images = torch.arange(len(boxes)) % 2
     levels = 2 + torch.arange(len(boxes)) % 3
-    found = roi_align(FeatureTable.build(pyramid), images, boxes, levels, 7, sampling)
+    table = FeatureTable.build({level: whole(values) for level, values in pyramid.items()})
+    found = roi_align(table, images, boxes, levels, 7, sampling)
     for i, level in enumerate(levels.tolist()):
         roi = torch.cat([images[i : i + 1].float(), boxes[i]])[None]
         expected = reference_roi_align(pyramid[level], roi, 7, 0.5**level, sampling)

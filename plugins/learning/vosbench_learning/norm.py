@@ -17,6 +17,16 @@ class GroupNorm(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.float())
 
+    def by(self, sample: Tensor, x: Tensor) -> Tensor:
+        """`x` (B, C, h, w) normalised by the mean and variance of `sample` (B, C, ...)."""
+        batch, channels = sample.shape[:2]
+        groups = sample.float().reshape(batch, self.num_groups, -1)
+        variance, mean = torch.var_mean(groups, 2, correction=0)
+        each = channels // self.num_groups
+        scale = (variance + self.eps).rsqrt().repeat_interleave(each, 1) * self.weight
+        shift = self.bias - mean.repeat_interleave(each, 1) * scale
+        return x.float() * scale[:, :, None, None] + shift[:, :, None, None]
+
 
 def replace_norms(module: nn.Module, *, frozen: bool = False) -> None:
     """Replace every batch norm by GroupNorm(32), or by frozen batch norm, in place.

@@ -376,7 +376,7 @@ def _read(
 ) -> Tensor:
     """`roi_align` from the levels that some box is on (and those between), no others."""
     span = range(int(levels.min()), int(levels.max()) + 1) if len(levels) else (5,)
-    table = FeatureTable.build({k: pyramid[k] for k in span})
+    table = FeatureTable.build({k: pyramid.around(k, boxes[levels == k]) for k in span})
     return roi_align(table, images, boxes, levels, window, sampling)
 
 

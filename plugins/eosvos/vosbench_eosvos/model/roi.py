@@ -14,31 +14,41 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from vosbench_eosvos.model.pyramid import Part
+
 
 @dataclass(frozen=True)
 class FeatureTable:
-    """Pyramid levels flattened into one table.
+    """Pyramid levels, or parts of them, flattened into one table.
 
     Attributes:
-        rows: (sum of B*H*W, C) float32.
+        rows: (sum of B*h*w, C) float32.
         sizes: (L, 2) height and width of each level.
-        offsets: (L,) row of each level's first pixel.
+        parts: (L, 4) row and column of the level that come first, height and width of the part.
+        offsets: (L,) row of the table of each part's first pixel.
         levels: pyramid level of each entry; level k has stride 2**k.
     """
 
     rows: Tensor
     sizes: Tensor
+    parts: Tensor
     offsets: Tensor
     levels: tuple[int, ...]
 
     @classmethod
-    def build(cls, pyramid: dict[int, Tensor]) -> FeatureTable:
-        """From level -> (B, C, H, W); levels must be consecutive."""
-        rows = [m.permute(0, 2, 3, 1).reshape(-1, m.shape[1]) for m in pyramid.values()]
+    def build(cls, pyramid: dict[int, Part]) -> FeatureTable:
+        """From the parts by level; levels must be consecutive."""
+        maps = [part.values for part in pyramid.values()]
+        rows = [m.permute(0, 2, 3, 1).reshape(-1, m.shape[1]) for m in maps]
         device = rows[0].device
-        sizes = torch.tensor([m.shape[-2:] for m in pyramid.values()], device=device)
+        sizes = torch.tensor([part.size for part in pyramid.values()], device=device)
+        parts = torch.tensor(
+            [(part.top, part.left, *part.values.shape[-2:]) for part in pyramid.values()],
+            device=device,
+        )
         counts = torch.tensor([len(r) for r in rows], device=device)
-        return cls(torch.cat(rows).float(), sizes, counts.cumsum(0) - counts, tuple(pyramid))
+        table = torch.cat(rows).float()
+        return cls(table, sizes, parts, counts.cumsum(0) - counts, tuple(pyramid))
 
 
 def assign_levels(boxes: Tensor, scale: float, lowest: int, highest: int) -> Tensor:
@@ -54,7 +64,7 @@ def roi_align(
     """Features of each box on a grid of `window` bins a side.
 
     Args:
-        table: the pyramid.
+        table: the pyramid, at least where boxes read it.
         images: (N,) index in the batch of each box.
         boxes: (N, 4) x1, y1, x2, y2 in pixels of the image.
         levels: (N,) pyramid level to read each box from.
@@ -73,12 +83,13 @@ def roi_align(
         steps = (torch.arange(window * sampling, device=boxes.device) + 0.5) / (window * sampling)
         x0, x1, wx = _neighbours(scaled[:, 0], scaled[:, 2], steps, width)
         y0, y1, wy = _neighbours(scaled[:, 1], scaled[:, 3], steps, height)
-        base = (table.offsets[index] + images * height * width)[:, None, None]
-        w = width[:, None, None]
+        top, left, rows, columns = table.parts[index].unbind(1)
+        first = table.offsets[index] + images * rows * columns - top * columns - left
         corners, weights = [], []
         for y, ay in ((y0, 1 - wy), (y1, wy)):
+            line = first[:, None] + y * columns[:, None]
             for x, ax in ((x0, 1 - wx), (x1, wx)):
-                corners.append(base + y[:, :, None] * w + x[:, None, :])
+                corners.append(line[:, :, None] + x[:, None, :])
                 weights.append(ay[:, :, None] * ax[:, None, :])
         lookup = torch.stack(corners, -1)
         weight = torch.stack(weights, -1)
