@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from vosbench_eosvos.boxprop import tight_box
 from vosbench_eosvos.colours import Colours, colour_bins
+from vosbench_eosvos.decide import decide
 from vosbench_eosvos.detect import Candidates
 from vosbench_eosvos.motion import Motion
 from vosbench_eosvos.rivals import assign, settle
@@ -99,10 +100,24 @@ def test_motion_expects_a_growing_object_at_its_new_size():
     assert motion.carry(np.zeros_like(mask)) is None
 
 
-def candidates(*rows):
+def candidates(*rows, recent=True):
     found = boxes(*(box for box, _ in rows)).reshape(-1, 4)
     worth = torch.tensor([w for _, w in rows])
-    return Candidates(found, worth, worth, worth, None, None)
+    return Candidates(found, worth, worth, worth, None, None, recent)
+
+
+def test_what_is_detected_no_longer_is_where_motion_carries_it_or_not_there():
+    def seen(left, *, recent):
+        carried = np.zeros((60, 80), np.float32)
+        carried[20:40, 10:30] = 1
+        read = np.roll(carried, left, axis=1)
+        undetected = candidates(recent=recent)
+        [decision] = decide({1: undetected}, {1: carried}, lambda *_: read, rivals=True).values()
+        assert decision.best is None
+        return (decision.mask > 0.5).any()
+
+    assert seen(3, recent=True) and seen(3, recent=False)
+    assert seen(15, recent=True) and not seen(15, recent=False)
 
 
 def test_a_thing_goes_to_the_object_with_the_greater_claim_the_other_takes_another_or_none():

@@ -66,7 +66,7 @@ def decide(
             if i not in masks or best[i] != last[i]:
                 masks[i] = cut_out(i, best[i])
         won = settle(masks, carried, looks) if rivals else dict(masks)
-        refused = [i for i in left if not _holds(left[i], carried[i], masks[i], won[i])]
+        refused = [i for i in left if not _holds(left[i], best[i], carried[i], masks[i], won[i])]
         won |= {i: np.zeros_like(won[i]) for i in refused}
         tried = {i: k for i in refused if (k := best[i]) is not None}
         if not tried:
@@ -82,16 +82,21 @@ def _choose(found: Mapping[int, Candidates], *, rivals: bool) -> dict[int, int |
     return {i: candidates.best() for i, candidates in found.items()}
 
 
-def _holds(found: Candidates, carried: Scores | None, claimed: Scores, won: Scores) -> bool:
+def _holds(
+    found: Candidates, best: int | None, carried: Scores | None, claimed: Scores, won: Scores
+) -> bool:
     """Whether a mask, without what other objects won of it, can be the object's.
 
     Where motion carries the object's last mask is the object, whatever its colours and however much
-    was claimed besides: one that comes into the frame has not shown all of its colours.
+    was claimed besides: one that comes into the frame has not shown all of its colours. One that
+    has not been detected for a while is nowhere else.
     """
     mask = won > 0.5
     moved = np.zeros_like(mask) if carried is None else carried > 0.5
     if (mask & moved).sum() >= AGREED * (mask | moved).sum():
         return True
+    if best is None and not found.recent:
+        return False
     if mask.sum() < WON * (claimed > 0.5).sum():
         return False
     return found.look is None or found.look.of_mask(mask) >= LIKE_MASK

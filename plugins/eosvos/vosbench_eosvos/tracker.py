@@ -65,8 +65,7 @@ THERE = 0.3
 #: Weight of the overlap with the expected box, besides `continuity`, where objects claim one thing.
 CLAIM = 1.5
 
-#: Frames for which the mask is read from the expected box, with `motion`, where no detection can be
-#: the object.
+#: Frames for which an object that no detection can be counts as seen a moment ago.
 HELD = 2
 
 #: The mask is the mean over the detection's box grown by these shares on every side, where `sizes`
@@ -286,7 +285,9 @@ class EosvosTracker:
             worth = worth + torch.from_numpy(look.of_boxes(found.boxes)).to(worth)
         worth = worth.masked_fill(~possible, -torch.inf)
         claim = worth + CLAIM * overlap
-        return Candidates(found.boxes, found.scores, worth, claim, found.pyramid, region, look)
+        recent = state.window.gap(frame.index) <= HELD
+        pyramid = found.pyramid
+        return Candidates(found.boxes, found.scores, worth, claim, pyramid, region, recent, look)
 
     def _judge(
         self, found: Detections, index: int, state: ObjectState, look: Look | None
@@ -326,13 +327,14 @@ class EosvosTracker:
         """Probabilities (H, W) of an object at native size, from the detection chosen for it; all 0
         where it is not to be seen.
 
-        With `motion`, an object that no detection can be is read from its expected box for a while.
+        With `motion`, an object that no detection can be is read from its expected box: for a
+        while, and as long as motion knows where it should be (`decide` asks for more then).
         """
         assert self.features is not None
         size = self.features.size
         if best is not None:
             box = found.boxes[best : best + 1]
-        elif self._motion is not None and state.box and state.window.gap(frame.index) <= HELD:
+        elif self._motion is not None and state.box and (found.recent or state.carried is not None):
             box = found.boxes.new_tensor([state.box])
         else:
             return np.zeros(frame.size, np.float32)
