@@ -9,6 +9,7 @@ from vosbench.errors import UsageError
 from vosbench.testing import check_tracker, conformance_cases
 from vosbench.types import Frame
 from vosbench_eosvos.colours import colour_bins
+from vosbench_eosvos.judge import judge
 from vosbench_eosvos.model import Detections
 from vosbench_eosvos.tracker import EosvosTracker
 from vosbench_eosvos.variants import specs
@@ -169,8 +170,8 @@ def test_an_object_seen_a_moment_ago_is_not_asked_for_its_colours_where_it_is_ex
     beside = place + torch.tensor([20.0, 8.0, 20.0, 8.0])
     nothing = torch.zeros(0)
     found = Detections(torch.cat([place, beside]), torch.ones(2), nothing, nothing, None)
-    assert tracker._judge(found, 1, state, look)[1].tolist() == [True, False]
-    assert tracker._judge(found, 5, state, look)[1].tolist() == [False, False]
+    assert judge(found, 1, state, look, tracker.settings)[1].tolist() == [True, False]
+    assert judge(found, 5, state, look, tracker.settings)[1].tolist() == [False, False]
 
 
 def test_steps_see_the_given_frame_and_new_views_of_it_in_turn(make_context, scene):

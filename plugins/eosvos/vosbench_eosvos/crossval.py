@@ -103,7 +103,8 @@ def cross_validate(
             click.echo("Outlines need the records of all other folds; -o outline=edges needs none.")
 
 
-def _home(out: Path, fold: int) -> Path:
+def fold_home(out: Path, fold: int) -> Path:
+    """The folder of all that a fold of the cross-validation in `out` trains."""
     return out / f"fold-{fold}"
 
 
@@ -135,9 +136,9 @@ def _by_weights(
         if name in others:
             files["weights"] = Path(others[name].replace("{fold}", str(fold)))
         elif name in own:
-            files["weights"] = _home(out, fold) / own[name]
+            files["weights"] = fold_home(out, fold) / own[name]
         if name in drawn and not said:
-            files["outline"] = _home(out, fold) / OUTLINE
+            files["outline"] = fold_home(out, fold) / OUTLINE
         groups.setdefault(tuple(files.items()), []).append(name)
     return [(names, dict(files)) for files, names in groups.items()]
 
@@ -189,7 +190,7 @@ def _title(run: Path) -> str:
     """The tracker and what was changed but the fold's own weights and outlines."""
     record = json.loads((run / "run.json").read_text())
     folder = run.parents[1].name
-    own = _home(run.parents[3], int(folder.removeprefix("fold-"))) / OUTLINE
+    own = fold_home(run.parents[3], int(folder.removeprefix("fold-"))) / OUTLINE
     changed = sorted(
         f"{k}={v}"
         for k, v in record["changed"].items()

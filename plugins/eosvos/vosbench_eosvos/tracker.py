@@ -19,17 +19,18 @@ import numpy as np
 import torch
 from torch import Tensor
 from torch.func import functional_call
-from torchvision.ops import box_iou, clip_boxes_to_image
+from torchvision.ops import clip_boxes_to_image
 
 from vosbench.types import Context, Frame, Image, LabelMap, Prediction, Scores, Targets
 from vosbench_eosvos.boxprop import propagate, scale_box, tight_box
-from vosbench_eosvos.colours import Bins, Colours, Look, colour_bins
+from vosbench_eosvos.colours import Bins, Colours, colour_bins
 from vosbench_eosvos.conventions import CONVENTIONS
 from vosbench_eosvos.decide import Decision, decide
 from vosbench_eosvos.detect import Candidates, near
 from vosbench_eosvos.edges import follow_edges
 from vosbench_eosvos.examples import Examples
 from vosbench_eosvos.finetune import cycle, fine_tune
+from vosbench_eosvos.judge import HELD, judge
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import Detections, MaskRCNN, grow_boxes
 from vosbench_eosvos.motion import Motion
@@ -55,18 +56,8 @@ CANDIDATES = 8
 #: `min_score`.
 WEAK_SCORE = 0.2
 
-#: Least likeness of the colours in a detection's box to the object's.
-LIKE_BOX = 0.3
-
-#: Overlap with the expected box from which an object seen a moment ago is not asked for its
-#: colours: light changes, and a box with much background in it has the background's colours.
-THERE = 0.3
-
 #: Weight of the overlap with the expected box, besides `continuity`, where objects claim one thing.
 CLAIM = 1.5
-
-#: Frames for which an object that no detection can be counts as seen a moment ago.
-HELD = 2
 
 #: The mask is the mean over the detection's box grown by these shares on every side, where `sizes`
 #: asks for it: the object's parts just outside of the box come in, and grids of cells differ.
@@ -279,7 +270,7 @@ class EosvosTracker:
         [found] = functional_call(self.model, dict(state.params), (seen,), options)
         found = replace(found, boxes=found.boxes + region.offset(found.boxes))
         look = state.colours.look(self._bins(frame), size) if state.colours else None
-        overlap, possible = self._judge(found, frame.index, state, look)
+        overlap, possible = judge(found, frame.index, state, look, self.settings)
         worth = found.scores + settings.continuity * overlap
         if look is not None:
             worth = worth + torch.from_numpy(look.of_boxes(found.boxes)).to(worth)
@@ -288,23 +279,6 @@ class EosvosTracker:
         recent = state.window.gap(frame.index) <= HELD
         pyramid = found.pyramid
         return Candidates(found.boxes, found.scores, worth, claim, pyramid, region, recent, look)
-
-    def _judge(
-        self, found: Detections, index: int, state: ObjectState, look: Look | None
-    ) -> tuple[Tensor, Tensor]:
-        """Of each detection, the overlap with the expected box and whether it can be the object."""
-        overlap = found.scores.new_zeros(len(found.scores))
-        if state.box:
-            overlap = box_iou(found.boxes, found.boxes.new_tensor([state.box]))[:, 0]
-        possible = found.scores >= self.settings.min_score
-        if self.settings.windows and state.box:
-            possible = possible | (overlap >= 0.5)
-            possible = possible & (state.window.misfit(found.boxes, index, state.box) <= 1)
-        if look is not None:
-            alike = torch.from_numpy(look.of_boxes(found.boxes) >= LIKE_BOX).to(overlap.device)
-            there = overlap >= THERE if state.window.gap(index) <= HELD else torch.zeros_like(alike)
-            possible = possible & (alike | there)
-        return overlap, possible
 
     def _answer(
         self, frame: Frame, known: dict[int, ObjectState], found: dict[int, Candidates]

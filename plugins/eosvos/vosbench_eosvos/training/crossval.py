@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vosbench.errors import UsageError
+from vosbench_eosvos.crossval import fold_home
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import changed
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining
@@ -85,7 +86,7 @@ def train_fold(
     """
     if folders.davis is None:
         raise UsageError("cross-validation needs videos", "Give --davis.")
-    home = out / f"fold-{fold}"
+    home = fold_home(out, fold)
     corpus = folders.everything_but(held_out)
     photos = LearnedOptimiser.load(photo_parent)
     place = training_device(device)
@@ -151,13 +152,13 @@ def train_folds(
         others = [other for other in range(len(held_out)) if other != fold]
         records = fold_records(out, others)
         if set(records) == {video for other in others for video in held_out[other]}:
-            home = out / f"fold-{fold}" / "outline"
+            home = fold_home(out, fold) / "outline"
             learn = OutlineSettings(steps=settings.outline_steps, seed=settings.seed)
             train_outline(folders, records, home, learn, bf16=bf16, device=device)
 
 
 def _records(out: Path, fold: int) -> Path:
-    return out / f"fold-{fold}" / "records"
+    return fold_home(out, fold) / "records"
 
 
 def fold_records(out: Path, folds: Iterable[int]) -> dict[str, Path]:
