@@ -57,16 +57,18 @@ def test_one_seed_gives_one_answer(make_context, scene):
     assert not np.array_equal(run(0), run(1))
 
 
-def test_snapshots_equal_runs_of_that_length(make_context, scene):
+@pytest.mark.parametrize("learn_from", ["copies", "views"])
+def test_snapshots_equal_runs_of_that_length(make_context, scene, learn_from):
     frames, masks = scene(3)
-    options = {"min_score": 0.05, "learn_from": "copies"}
+    given = {1: masks[0][1]}  # alone, or there would be no views
+    options = {"min_score": 0.05, "learn_from": learn_from}
     marks = []
     ctx = make_context(iterations=1, snapshots=(0, 1, 3), **options)
     ctx.on_snapshot = marks.append
-    swept = track(ctx, frames, masks[0])
+    swept = track(ctx, frames, given)
     assert marks == ["iterations=0", "iterations=1", "iterations=3"]
     for steps in (0, 1, 3):
-        alone = track(make_context(iterations=steps, **options), frames, masks[0])
+        alone = track(make_context(iterations=steps, **options), frames, given)
         for many, one in zip(swept, alone, strict=True):
             assert np.array_equal(many.variants[f"iterations={steps}"].scores, one.scores)
             assert steps != 1 or np.array_equal(many.scores, one.scores)
