@@ -100,24 +100,41 @@ def test_motion_expects_a_growing_object_at_its_new_size():
     assert motion.carry(np.zeros_like(mask)) is None
 
 
-def candidates(*rows, recent=True):
+def candidates(*rows, overlap=1.0, since=1):
     found = boxes(*(box for box, _ in rows)).reshape(-1, 4)
     worth = torch.tensor([w for _, w in rows])
-    return Candidates(found, worth, worth, worth, None, None, recent)
+    overlaps = torch.full_like(worth, overlap)
+    return Candidates(found, worth, worth, worth, None, None, overlaps, since)
 
 
 def test_what_is_detected_no_longer_is_where_motion_carries_it_or_not_there():
-    def seen(left, *, recent):
+    def seen(left, *, since):
         carried = np.zeros((60, 80), np.float32)
         carried[20:40, 10:30] = 1
         read = np.roll(carried, left, axis=1)
-        undetected = candidates(recent=recent)
+        undetected = candidates(since=since)
         [decision] = decide({1: undetected}, {1: carried}, lambda *_: read, rivals=True).values()
         assert decision.best is None
         return (decision.mask > 0.5).any()
 
-    assert seen(3, recent=True) and seen(3, recent=False)
-    assert seen(15, recent=True) and not seen(15, recent=False)
+    assert seen(3, since=1) and seen(3, since=9)
+    assert seen(15, since=1) and not seen(15, since=9)
+
+
+def test_nothing_elsewhere_is_the_object_while_it_is_seen_where_motion_carries_it():
+    carried = np.zeros((60, 80), np.float32)
+    carried[20:40, 10:30] = 1
+    reads = {None: carried, 0: np.roll(carried, 40, axis=1)}
+
+    def chosen(reads, **detection):
+        found = {1: candidates((BOX, 1.0), **detection)}
+        [decision] = decide(found, {1: carried}, lambda _, k: reads[k], rivals=False).values()
+        return decision.best
+
+    assert chosen(reads, overlap=0.0, since=1) is None
+    assert chosen(reads, overlap=0.5, since=1) == 0
+    assert chosen(reads, overlap=0.0, since=20) == 0  # it may have been hidden
+    assert chosen({**reads, None: 0 * carried}, overlap=0.0, since=1) == 0
 
 
 def test_a_thing_goes_to_the_object_with_the_greater_claim_the_other_takes_another_or_none():

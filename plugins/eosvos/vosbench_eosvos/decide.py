@@ -1,25 +1,32 @@
 """Which detection is each object's, and which pixels: all objects of a frame together.
 
 Each object gets a detection, its mask is read, objects settle whose pixels are whose. A mask that
-cannot be the object is refused, and the next detection tried.
+cannot be the object is refused, and the next detection tried. A detection elsewhere is not the
+object while there is something to be read where motion carries it.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from vosbench.types import Scores
+from vosbench.types import Mask, Scores
 from vosbench_eosvos.detect import Candidates
+from vosbench_eosvos.judge import HELD
 from vosbench_eosvos.rivals import WON, assign, settle
 
 #: Detections of a frame that are tried for an object until one holds.
 ROUNDS = 3
 
-#: Overlap (IoU) with the carried mask from which a mask is not asked for its colours.
+#: Overlap (IoU) with the carried mask from which a mask is where motion carries the object.
 AGREED = 0.5
+
+#: Overlap (IoU) with the expected box below which a detection is elsewhere, and frames since the
+#: last detection for which an object cannot be elsewhere. Later it may have been hidden.
+ELSEWHERE, SETTLED = 0.3, 6
 
 #: Least likeness of a mask's colours to the object's.
 LIKE_MASK = 0.5
@@ -57,14 +64,15 @@ def decide(
     """
     left = dict(found)
     looks = {i: candidates.look for i, candidates in found.items()}
+    read = functools.cache(cut_out)
     best: dict[int, int | None] = {}
-    masks: dict[int, Scores] = {}
     won: dict[int, Scores] = {}
     for _ in range(ROUNDS):
-        last, best = best, _choose(left, rivals=rivals)
-        for i in left:
-            if i not in masks or best[i] != last[i]:
-                masks[i] = cut_out(i, best[i])
+        best = {
+            i: None if _leaps(left[i], k) and _stays(read(i, None), carried[i]) else k
+            for i, k in _choose(left, rivals=rivals).items()
+        }
+        masks = {i: read(i, k) for i, k in best.items()}
         won = settle(masks, carried, looks) if rivals else dict(masks)
         refused = [i for i in left if not _holds(left[i], best[i], carried[i], masks[i], won[i])]
         won |= {i: np.zeros_like(won[i]) for i in refused}
@@ -92,11 +100,27 @@ def _holds(
     has not been detected for a while is nowhere else.
     """
     mask = won > 0.5
-    moved = np.zeros_like(mask) if carried is None else carried > 0.5
-    if (mask & moved).sum() >= AGREED * (mask | moved).sum():
+    if _agrees(mask, carried):
         return True
-    if best is None and not found.recent:
+    if best is None and found.since > HELD:
         return False
     if mask.sum() < WON * (claimed > 0.5).sum():
         return False
     return found.look is None or found.look.of_mask(mask) >= LIKE_MASK
+
+
+def _agrees(mask: Mask, carried: Scores | None) -> bool:
+    """Whether a mask (H, W) is where motion carries the object's last one."""
+    moved = np.zeros_like(mask) if carried is None else carried > 0.5
+    return bool((mask & moved).sum() >= AGREED * (mask | moved).sum())
+
+
+def _leaps(found: Candidates, best: int | None) -> bool:
+    """Whether a detection is elsewhere, so soon after the last."""
+    return best is not None and found.since <= SETTLED and float(found.overlap[best]) < ELSEWHERE
+
+
+def _stays(expected: Scores, carried: Scores | None) -> bool:
+    """Whether what is read from the expected box is the object, carried along."""
+    mask = expected > 0.5
+    return bool(mask.any()) and carried is not None and _agrees(mask, carried)

@@ -42,7 +42,7 @@ class Candidates:
         worth: (D,) what speaks for each; -inf where it cannot be the object.
         claim: (D,) the same where other objects want it too.
         pyramid: to read masks from; region: the part of the image that it is of.
-        recent: whether the object was detected a moment ago.
+        overlap: (D,) with the expected box (IoU). since: frames since the last detection.
         look: what the object's colours say of the frame, if asked for.
     """
 
@@ -52,7 +52,8 @@ class Candidates:
     claim: Tensor
     pyramid: Pyramid
     region: Region
-    recent: bool
+    overlap: Tensor
+    since: int
     look: Look | None = None
 
     def best(self) -> int | None:

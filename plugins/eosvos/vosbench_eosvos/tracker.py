@@ -276,9 +276,17 @@ class EosvosTracker:
             worth = worth + torch.from_numpy(look.of_boxes(found.boxes)).to(worth)
         worth = worth.masked_fill(~possible, -torch.inf)
         claim = worth + CLAIM * overlap
-        recent = state.window.gap(frame.index) <= HELD
-        pyramid = found.pyramid
-        return Candidates(found.boxes, found.scores, worth, claim, pyramid, region, recent, look)
+        return Candidates(
+            found.boxes,
+            found.scores,
+            worth,
+            claim,
+            found.pyramid,
+            region,
+            overlap,
+            state.window.gap(frame.index),
+            look,
+        )
 
     def _answer(
         self, frame: Frame, known: dict[int, ObjectState], found: dict[int, Candidates]
@@ -308,7 +316,11 @@ class EosvosTracker:
         size = self.features.size
         if best is not None:
             box = found.boxes[best : best + 1]
-        elif self._motion is not None and state.box and (found.recent or state.carried is not None):
+        elif (
+            self._motion is not None
+            and state.box
+            and (found.since <= HELD or state.carried is not None)
+        ):
             box = found.boxes.new_tensor([state.box])
         else:
             return np.zeros(frame.size, np.float32)
