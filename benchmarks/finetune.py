@@ -177,7 +177,8 @@ def read_all_levels(
     """RoIAlign out of all levels, whether or not a box is on them."""
     from vosbench_eosvos.model.roi import FeatureTable, roi_align
 
-    table = FeatureTable.build({level: pyramid[level] for level in range(2, 6)})
+    nowhere = boxes[:0]  # so that no level is computed in parts
+    table = FeatureTable.build({k: pyramid.around(k, nowhere) for k in range(2, 6)})
     return roi_align(table, images, boxes, levels, window, sampling)
 
 

@@ -1,8 +1,8 @@
 """Which detection is each object's, and which pixels: all objects of a frame together.
 
 Each object gets a detection, its mask is read, objects settle whose pixels are whose. A mask that
-cannot be the object is refused, and the next detection tried. A detection elsewhere is not the
-object while there is something to be read where motion carries it.
+cannot be the object is refused, and the next detection tried. For some frames after the last
+detection, one elsewhere is not the object while its mask can be read where motion carries it.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from vosbench.types import Mask, Scores
 from vosbench_eosvos.detect import Candidates
-from vosbench_eosvos.judge import HELD
+from vosbench_eosvos.judge import HELD, THERE
 from vosbench_eosvos.rivals import WON, assign, settle
 
 #: Detections of a frame that are tried for an object until one holds.
@@ -24,9 +24,9 @@ ROUNDS = 3
 #: Overlap (IoU) with the carried mask from which a mask is where motion carries the object.
 AGREED = 0.5
 
-#: Overlap (IoU) with the expected box below which a detection is elsewhere, and frames since the
-#: last detection for which an object cannot be elsewhere. Later it may have been hidden.
-ELSEWHERE, SETTLED = 0.3, 6
+#: Frames since its last detection for which an object that is seen where it is expected is not
+#: looked for elsewhere. After more, what is seen there may be what hides it.
+SETTLED = 6
 
 #: Least likeness of a mask's colours to the object's.
 LIKE_MASK = 0.5
@@ -65,14 +65,24 @@ def decide(
     left = dict(found)
     looks = {i: candidates.look for i, candidates in found.items()}
     read = functools.cache(cut_out)
+
+    @functools.cache
+    def stays(i: int) -> bool:
+        """Whether the object can be read where motion carries it."""
+        return carried[i] is not None and _agrees(read(i, None) > 0.5, carried[i])
+
     best: dict[int, int | None] = {}
     won: dict[int, Scores] = {}
     for _ in range(ROUNDS):
-        best = {
-            i: None if _leaps(left[i], k) and _stays(read(i, None), carried[i]) else k
-            for i, k in _choose(left, rivals=rivals).items()
-        }
-        masks = {i: read(i, k) for i, k in best.items()}
+        best = _choose(left, rivals=rivals)
+        while leaps := {
+            i: k for i, k in best.items() if k is not None and _leaps(left[i], k) and stays(i)
+        }:
+            left |= {i: left[i].without(k) for i, k in leaps.items()}
+            best = _choose(left, rivals=rivals)
+        # What is neither detected nor where it should be must not win pixels from others.
+        gone = [i for i in left if best[i] is None and left[i].since > HELD and not stays(i)]
+        masks = {i: np.zeros_like(read(i, k)) if i in gone else read(i, k) for i, k in best.items()}
         won = settle(masks, carried, looks) if rivals else dict(masks)
         refused = [i for i in left if not _holds(left[i], best[i], carried[i], masks[i], won[i])]
         won |= {i: np.zeros_like(won[i]) for i in refused}
@@ -111,16 +121,12 @@ def _holds(
 
 def _agrees(mask: Mask, carried: Scores | None) -> bool:
     """Whether a mask (H, W) is where motion carries the object's last one."""
-    moved = np.zeros_like(mask) if carried is None else carried > 0.5
+    if carried is None or not mask.any():
+        return False
+    moved = carried > 0.5
     return bool((mask & moved).sum() >= AGREED * (mask | moved).sum())
 
 
-def _leaps(found: Candidates, best: int | None) -> bool:
+def _leaps(found: Candidates, index: int) -> bool:
     """Whether a detection is elsewhere, so soon after the last."""
-    return best is not None and found.since <= SETTLED and float(found.overlap[best]) < ELSEWHERE
-
-
-def _stays(expected: Scores, carried: Scores | None) -> bool:
-    """Whether what is read from the expected box is the object, carried along."""
-    mask = expected > 0.5
-    return bool(mask.any()) and carried is not None and _agrees(mask, carried)
+    return found.since <= SETTLED and float(found.overlap[index]) < THERE

@@ -14,8 +14,9 @@ from vosbench_eosvos.variants import Settings
 #: Least likeness of the colours in a detection's box to the object's.
 LIKE_BOX = 0.3
 
-#: Overlap with the expected box from which an object seen a moment ago is not asked for its
-#: colours: light changes, and a box with much background in it has the background's colours.
+#: Overlap (IoU) with the expected box from which a detection is where the object should be. One
+#: seen a moment ago is not asked for its colours there: light changes, and a box with much
+#: background in it has the background's colours.
 THERE = 0.3
 
 #: Frames for which an object that no detection can be counts as seen a moment ago.

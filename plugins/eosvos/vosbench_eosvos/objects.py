@@ -28,7 +28,7 @@ class ObjectState:
         carried: (H, W) where motion carries that mask; None if it is not known.
         began: its box when the present range of frames began, see `Conventions.forget_lost`.
         score: of the detection in the last frame, 0 if there was none.
-        probabilities: (H, W) in the last frame; None if there was no detection.
+        probabilities: (H, W) in the last frame; None if it was not seen.
     """
 
     base: Params

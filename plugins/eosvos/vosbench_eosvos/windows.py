@@ -48,7 +48,7 @@ class Window:
         self.past.append((index, box))
 
     def gap(self, index: int) -> int:
-        """Frames since the object was last seen, in frame `index`."""
+        """Frames since the object was last detected, in frame `index`."""
         return index - self.past[-1][0]
 
     def misfit(self, boxes: Tensor, index: int, expected: Box) -> Tensor:

@@ -80,7 +80,9 @@ class Pyramid:
         """
         if level == _FINEST and level not in self._levels and len(boxes):
             height, width = self._taps[0].shape[-2:]
-            low, high = boxes[:, :2].amin(0), boxes[:, 2:].amax(0)
+            # A RoI has at least one cell.
+            ends = boxes[:, 2:].maximum(boxes[:, :2] + 2**level)
+            low, high = boxes[:, :2].amin(0), ends.amax(0)
             x1, y1, x2, y2 = (v / 2**level for v in (*low.tolist(), *high.tolist()))
             top, rows = _span(y1, y2, height)
             left, columns = _span(x1, x2, width)
@@ -132,6 +134,6 @@ def _span(low: float, high: float, limit: int) -> tuple[int, int]:
     """First cell and number of cells that bilinear samples from `low` to `high` touch, and some
     more, of `limit` cells."""
     first = min(max(math.floor(low), 0), limit - 1)
-    last = min(math.floor(max(high, low + 1)) + 2, limit)  # exclusive; a RoI has at least one cell
+    last = min(math.floor(high) + 2, limit)  # exclusive
     length = min(-(-(last - first) // _STEP) * _STEP, limit)
     return min(first, limit - length), length
