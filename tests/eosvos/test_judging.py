@@ -137,25 +137,6 @@ def test_nothing_elsewhere_is_the_object_while_it_is_seen_where_motion_carries_i
     assert chosen({**reads, None: 0 * carried}, overlap=0.0, since=1) == 0
 
 
-def test_after_a_leap_is_refused_another_detection_is_tried():
-    carried = np.zeros((60, 80), np.float32)
-    carried[20:40, 10:30] = 1
-    found = {1: candidates((BOX, 2.0), (BOX, 1.0), overlap=[0.0, 0.8])}
-    [decision] = decide(found, {1: carried}, lambda *_: carried, rivals=True).values()
-    assert decision.best == 1
-
-
-def test_what_is_neither_detected_nor_where_it_should_be_takes_no_pixels():
-    mask = np.zeros((60, 80), np.float32)
-    mask[20:40, 10:30] = 1
-    elsewhere = np.roll(mask, 40, axis=1)
-    found = {1: candidates((BOX, 1.0)), 2: candidates(since=9)}
-    reads = {(1, 0): 0.6 * mask, (1, None): mask, (2, None): mask}
-    decided = decide(found, {1: mask, 2: elsewhere}, lambda *at: reads[at], rivals=True)
-    assert ((decided[1].mask > 0.5) == (mask > 0.5)).all()
-    assert not decided[2].mask.any()
-
-
 def test_a_thing_goes_to_the_object_with_the_greater_claim_the_other_takes_another_or_none():
     other = (300.0, 100.0, 340.0, 160.0)
     a = candidates((BOX, 2.0))

@@ -74,15 +74,12 @@ def decide(
     best: dict[int, int | None] = {}
     won: dict[int, Scores] = {}
     for _ in range(ROUNDS):
-        best = _choose(left, rivals=rivals)
-        while leaps := {
-            i: k for i, k in best.items() if k is not None and _leaps(left[i], k) and stays(i)
-        }:
-            left |= {i: left[i].without(k) for i, k in leaps.items()}
-            best = _choose(left, rivals=rivals)
-        # What is neither detected nor where it should be must not win pixels from others.
-        gone = [i for i in left if best[i] is None and left[i].since > HELD and not stays(i)]
-        masks = {i: np.zeros_like(read(i, k)) if i in gone else read(i, k) for i, k in best.items()}
+        best = {
+            i: None if k is not None and _leaps(left[i], k) and stays(i) else k
+            for i, k in _choose(left, rivals=rivals).items()
+        }
+        # What cannot be kept disputes pixels, too: who hides an object must not swallow it.
+        masks = {i: read(i, k) for i, k in best.items()}
         won = settle(masks, carried, looks) if rivals else dict(masks)
         refused = [i for i in left if not _holds(left[i], best[i], carried[i], masks[i], won[i])]
         won |= {i: np.zeros_like(won[i]) for i in refused}
