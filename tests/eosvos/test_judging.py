@@ -137,6 +137,22 @@ def test_nothing_elsewhere_is_the_object_while_it_is_seen_where_motion_carries_i
     assert chosen({**reads, None: 0 * carried}, overlap=0.0, since=1) == 0
 
 
+def test_what_is_not_detected_is_hidden_where_another_object_is():
+    mask = np.zeros((60, 80), np.float32)
+    mask[20:40, 10:30] = 1
+    found = {1: candidates((BOX, 1.0)), 2: candidates(since=9)}
+
+    def held(in_front):
+        reads = {(1, 0): in_front, (1, None): in_front, (2, None): mask}
+        carried = {1: in_front, 2: mask}
+        decided = decide(found, carried, lambda *at: reads[at], rivals=True)
+        assert ((decided[1].mask > 0.5) == (in_front > 0.5)).all()
+        return decided[2].mask.any()
+
+    assert held(np.roll(mask, 19, axis=1))
+    assert not held(np.roll(mask, 10, axis=1))
+
+
 def test_a_thing_goes_to_the_object_with_the_greater_claim_the_other_takes_another_or_none():
     other = (300.0, 100.0, 340.0, 160.0)
     a = candidates((BOX, 2.0))

@@ -2,7 +2,8 @@
 
 Each object gets a detection, its mask is read, objects settle whose pixels are whose. A mask that
 cannot be the object is refused, and the next detection tried. For some frames after the last
-detection, one elsewhere is not the object while its mask can be read where motion carries it.
+detection, one elsewhere is not the object while its mask can be read where motion carries it. What
+nobody detects is held there, unless others are in front.
 """
 
 from __future__ import annotations
@@ -23,6 +24,10 @@ ROUNDS = 3
 
 #: Overlap (IoU) with the carried mask from which a mask is where motion carries the object.
 AGREED = 0.5
+
+#: Share of what is read from the expected box that was detected as other objects, from which the
+#: object is hidden behind them.
+HIDDEN = 0.2
 
 #: Frames since its last detection for which an object that is seen where it is expected is not
 #: looked for elsewhere. After more, what is seen there may be what hides it.
@@ -66,20 +71,29 @@ def decide(
     looks = {i: candidates.look for i, candidates in found.items()}
     read = functools.cache(cut_out)
 
-    @functools.cache
-    def stays(i: int) -> bool:
-        """Whether the object can be read where motion carries it."""
-        return carried[i] is not None and _agrees(read(i, None) > 0.5, carried[i])
+    def stays(i: int, detected: Mapping[int, Scores]) -> bool:
+        """Whether the object can be read where motion carries it, and is not hidden there."""
+        if carried[i] is None:
+            return False
+        here = read(i, None) > 0.5
+        hidden = rivals and _is_hidden(here, i, detected)
+        return _agrees(here, carried[i]) and not hidden
 
     best: dict[int, int | None] = {}
     won: dict[int, Scores] = {}
     for _ in range(ROUNDS):
-        best = {
-            i: None if k is not None and _leaps(left[i], k) and stays(i) else k
-            for i, k in _choose(left, rivals=rivals).items()
+        best = _choose(left, rivals=rivals)
+        detected = {i: read(i, k) for i, k in best.items() if k is not None}
+        best |= {
+            i: None
+            for i, k in best.items()
+            if k is not None and _leaps(left[i], k) and stays(i, detected)
         }
-        # What cannot be kept disputes pixels, too: who hides an object must not swallow it.
+        detected = {i: read(i, k) for i, k in best.items() if k is not None}
         masks = {i: read(i, k) for i, k in best.items()}
+        for i in masks.keys() - detected.keys():
+            if left[i].since > HELD and not stays(i, detected):
+                masks[i] = np.zeros_like(masks[i])
         won = settle(masks, carried, looks) if rivals else dict(masks)
         refused = [i for i in left if not _holds(left[i], best[i], carried[i], masks[i], won[i])]
         won |= {i: np.zeros_like(won[i]) for i in refused}
@@ -122,6 +136,14 @@ def _agrees(mask: Mask, carried: Scores | None) -> bool:
         return False
     moved = carried > 0.5
     return bool((mask & moved).sum() >= AGREED * (mask | moved).sum())
+
+
+def _is_hidden(here: Mask, identity: int, detected: Mapping[int, Scores]) -> bool:
+    """Whether much of a mask (H, W) was detected as other objects: what hides an object is carried
+    along with it."""
+    others = [mask > 0.5 for i, mask in detected.items() if i != identity]
+    shared = sum(int((here & other).sum()) for other in others)
+    return shared >= HIDDEN * int(here.sum())
 
 
 def _leaps(found: Candidates, index: int) -> bool:
