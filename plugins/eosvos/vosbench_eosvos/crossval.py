@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vosbench.errors import UsageError
+from vosbench_eosvos.folds import fold_home
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -101,11 +102,6 @@ def cross_validate(
         click.echo(f"without weights yet: {'; '.join(missing)}")
         if any("outline" in place for place in missing):
             click.echo("Outlines need the records of all other folds; -o outline=edges needs none.")
-
-
-def fold_home(out: Path, fold: int) -> Path:
-    """The folder of all that a fold of the cross-validation in `out` trains."""
-    return out / f"fold-{fold}"
 
 
 def _results(out: Path, fold: int) -> Path:

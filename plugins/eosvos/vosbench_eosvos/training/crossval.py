@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.crossval import fold_home
+from vosbench_eosvos.folds import fold_home
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import changed
 from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining
