@@ -19,7 +19,7 @@ BOX = (100.0, 100.0, 150.0, 140.0)
 def window(*boxes):
     past = Window()
     for index, box in enumerate(boxes):
-        past.observe(index, box)
+        past.observe(index, box, 100)
     return past
 
 
@@ -100,11 +100,11 @@ def test_motion_expects_a_growing_object_at_its_new_size():
     assert motion.carry(np.zeros_like(mask)) is None
 
 
-def candidates(*rows, overlap=1.0, since=1):
+def candidates(*rows, overlap=1.0, since=1, largest=0):
     found = boxes(*(box for box, _ in rows)).reshape(-1, 4)
     worth = torch.tensor([w for _, w in rows])
     overlaps = torch.tensor(overlap).expand(len(worth))
-    return Candidates(found, worth, worth, worth, None, None, overlaps, since)
+    return Candidates(found, worth, worth, worth, None, None, overlaps, since, largest)
 
 
 def test_what_is_detected_no_longer_is_where_motion_carries_it_or_not_there():
@@ -137,20 +137,34 @@ def test_nothing_elsewhere_is_the_object_while_it_is_seen_where_motion_carries_i
     assert chosen({**reads, None: 0 * carried}, overlap=0.0, since=1) == 0
 
 
-def test_what_is_not_detected_is_hidden_where_another_object_is():
-    mask = np.zeros((60, 80), np.float32)
-    mask[20:40, 10:30] = 1
-    found = {1: candidates((BOX, 1.0)), 2: candidates(since=9)}
+def held(behind, in_front, *, carried, largest=0):
+    """What is left of an undetected object that is read as `behind`, if it is held at all."""
+    found = {1: candidates((BOX, 1.0)), 2: candidates(since=9, largest=largest)}
+    reads = {(1, 0): in_front, (1, None): in_front, (2, None): behind}
+    decided = decide(found, carried, lambda *at: reads[at], rivals=True)
+    assert decided[2].best is None
+    return decided[2].mask > 0.5
 
-    def held(in_front):
-        reads = {(1, 0): in_front, (1, None): in_front, (2, None): mask}
-        carried = {1: in_front, 2: mask}
-        decided = decide(found, carried, lambda *at: reads[at], rivals=True)
-        assert ((decided[1].mask > 0.5) == (in_front > 0.5)).all()
-        return decided[2].mask.any()
 
-    assert held(np.roll(mask, 19, axis=1))
-    assert not held(np.roll(mask, 10, axis=1))
+def test_a_part_of_a_detected_object_keeps_what_motion_carries():
+    girl, bag = disc(80, 60), disc(100)
+    without = np.where(bag > 0, 0, girl)
+    assert np.array_equal(held(bag, girl, carried={1: without, 2: bag}), bag > 0)
+
+
+def test_an_undetected_object_does_not_creep_onto_what_hides_it():
+    dog, before = disc(80, 40), disc(115, 40)
+    beside = np.where(dog > 0, 0, before)
+    left = held(before, dog, carried={1: dog, 2: beside})
+    assert np.array_equal(left, beside > 0)
+    assert not held(dog, dog, carried={1: dog, 2: beside}).any()
+
+
+def test_of_what_nobody_detects_most_has_to_show():
+    ball, wall = disc(80), disc(200)
+    area = int(ball.sum())
+    assert held(ball, wall, carried={1: wall, 2: ball}, largest=area).any()
+    assert not held(ball, wall, carried={1: wall, 2: ball}, largest=3 * area).any()
 
 
 def test_a_thing_goes_to_the_object_with_the_greater_claim_the_other_takes_another_or_none():
@@ -197,6 +211,17 @@ def test_an_object_never_seen_before_wins_what_it_covers_of_a_large_one():
     large, small = disc(120, 70), disc(100)
     won = settle({1: large, 2: small}, {1: None, 2: None}, {1: None, 2: None})
     assert np.array_equal(won[2], small)
+
+
+def test_what_is_thin_keeps_its_place_on_what_is_large():
+    girl, strap = disc(120, 60), np.zeros((150, 240), np.float32)
+    strap[40:110, 118:122] = 1
+    carried = {1: np.where(strap > 0, 0, girl), 2: strap}
+    wide = np.zeros_like(strap)
+    wide[40:110, 108:132] = 1
+    won = settle({1: girl, 2: wide}, carried, {1: None, 2: None})
+    assert (won[2] > 0)[strap > 0].all()
+    assert (won[2] > 0).sum() < 0.7 * wide.sum()
 
 
 def test_a_disputed_pixel_goes_to_the_object_of_its_colour():

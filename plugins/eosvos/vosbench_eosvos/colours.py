@@ -26,7 +26,7 @@ BINS = 16
 SIDE = 160
 
 #: Side of the square of cells over which a pixel's colours are averaged.
-SPREAD = 5
+SPREAD = 3
 
 #: Contrast between object and surroundings (difference of mean probabilities) from which colours
 #: are trusted fully.
@@ -45,11 +45,13 @@ class Look:
     """What an object's colours say of one frame.
 
     Attributes:
+        own: (h, w) how common each cell's colour is in the object.
         probability: (h, w) that each cell has the object's colour. sums: its integral image.
         scale: (4,) cells a pixel of boxes.
         boxed, masked: usual mean probability in the object's tight box and on its mask.
     """
 
+    own: _Array
     probability: _Array
     sums: NDArray[np.float64]
     scale: _Array
@@ -66,9 +68,10 @@ class Look:
         mean = total / ((y2 - y1) * (x2 - x1))
         return _likeness(mean, self.boxed, float(self.probability.mean()))
 
-    def of_pixels(self, size: tuple[int, ...]) -> Scores:
-        """Probability (H, W) that what is around a pixel has the object's colours, at `size`."""
-        smooth = cv2.blur(self.probability, (SPREAD, SPREAD))
+    def against(self, other: Look, size: tuple[int, ...]) -> Scores:
+        """Probability (H, W) at `size` that what is around a pixel has this object's colours and
+        not the other's, if it is one of both."""
+        smooth = cv2.blur(self.own / (self.own + other.own), (SPREAD, SPREAD))
         out = cv2.resize(smooth, (size[1], size[0]), interpolation=cv2.INTER_LINEAR)
         return np.asarray(out, np.float32)
 
@@ -89,11 +92,11 @@ class Colours:
 
     def look(self, bins: Bins, size: tuple[int, int]) -> Look:
         """What the colours say of a frame; boxes will be in pixels of an image of `size`."""
-        probability = self._probability(bins)
+        own, probability = self._cells(bins)
         height, width = probability.shape
         scale = np.array([width / size[1], height / size[0]] * 2, np.float32)
-        sums = cv2.integral(probability)
-        return Look(probability, np.asarray(sums, float), scale, self._boxed, self._masked)
+        sums = np.asarray(cv2.integral(probability), float)
+        return Look(own, probability, sums, scale, self._boxed, self._masked)
 
     def observe(self, bins: Bins, mask: Mask) -> None:
         """Take note of a frame in which the object was found as `mask` (H, W), not empty."""
@@ -104,17 +107,19 @@ class Colours:
 
     def _usual(self, bins: Bins, mask: Mask) -> tuple[float, float]:
         """Mean probability in the tight box of `mask` and on it."""
-        look = Look(self._probability(bins), np.zeros((1, 1)), np.ones(4, np.float32), 0, 0)
-        inside = _shrink(mask, look.probability.shape)
+        _, probability = self._cells(bins)
+        inside = _shrink(mask, probability.shape)
         box = tight_box(inside > 0)
         assert box is not None
         x1, y1, x2, y2 = map(int, box)
-        return float(look.probability[y1:y2, x1:x2].mean()), _mean(look.probability, inside)
+        return float(probability[y1:y2, x1:x2].mean()), _mean(probability, inside)
 
-    def _probability(self, bins: Bins) -> _Array:
+    def _cells(self, bins: Bins) -> tuple[_Array, _Array]:
+        """Of each cell's colour, how common it is in the object, and the probability that it is the
+        object's: two (h, w)."""
         inside, outside = (self._given + self._now) / 2
-        table: _Array = (inside / (inside + outside)).ravel()
-        return table[bins]
+        table: _Array = inside / (inside + outside)
+        return inside.ravel()[bins], table.ravel()[bins]
 
 
 def _likeness(mean: NDArray[np.floating], usual: float, elsewhere: float) -> _Array:

@@ -25,9 +25,9 @@ ROUNDS = 3
 #: Overlap (IoU) with the carried mask from which a mask is where motion carries the object.
 AGREED = 0.5
 
-#: Share of what is read from the expected box that was detected as other objects, from which the
-#: object is hidden behind them.
-HIDDEN = 0.2
+#: Least share of its largest mask of late that an object must show that nobody detects: what hides
+#: it leaves less and less of it.
+SHOWN = 0.5
 
 #: Frames since its last detection for which an object that is seen where it is expected is not
 #: looked for elsewhere. After more, what is seen there may be what hides it.
@@ -73,28 +73,33 @@ def decide(
 
     def stays(i: int, detected: Mapping[int, Scores]) -> bool:
         """Whether the object can be read where motion carries it, and is not hidden there."""
-        if carried[i] is None:
-            return False
-        here = read(i, None) > 0.5
-        hidden = rivals and _is_hidden(here, i, detected)
-        return _agrees(here, carried[i]) and not hidden
+        here = read(i, None)
+        for other in detected.keys() - {i} if rivals else ():
+            both = {i: here, other: detected[other]}
+            here = settle(both, carried, looks, undetected=[i])[i]
+        mask = here > 0.5
+        return _agrees(mask, carried[i]) and bool(mask.sum() >= SHOWN * left[i].largest)
 
     best: dict[int, int | None] = {}
     won: dict[int, Scores] = {}
     for _ in range(ROUNDS):
         best = _choose(left, rivals=rivals)
         detected = {i: read(i, k) for i, k in best.items() if k is not None}
-        best |= {
-            i: None
+        leapt = [
+            i
             for i, k in best.items()
             if k is not None and _leaps(left[i], k) and stays(i, detected)
-        }
-        detected = {i: read(i, k) for i, k in best.items() if k is not None}
+        ]
+        best |= dict.fromkeys(leapt)
+        detected = {i: mask for i, mask in detected.items() if i not in leapt}
         masks = {i: read(i, k) for i, k in best.items()}
-        for i in masks.keys() - detected.keys():
+        undetected = masks.keys() - detected.keys()
+        for i in undetected:
             if left[i].since > HELD and not stays(i, detected):
                 masks[i] = np.zeros_like(masks[i])
-        won = settle(masks, carried, looks) if rivals else dict(masks)
+        won = dict(masks)
+        if rivals:
+            won = settle(masks, carried, looks, undetected=undetected)
         refused = [i for i in left if not _holds(left[i], best[i], carried[i], masks[i], won[i])]
         won |= {i: np.zeros_like(won[i]) for i in refused}
         tried = {i: k for i in refused if (k := best[i]) is not None}
@@ -136,14 +141,6 @@ def _agrees(mask: Mask, carried: Scores | None) -> bool:
         return False
     moved = carried > 0.5
     return bool((mask & moved).sum() >= AGREED * (mask | moved).sum())
-
-
-def _is_hidden(here: Mask, identity: int, detected: Mapping[int, Scores]) -> bool:
-    """Whether much of a mask (H, W) was detected as other objects: what hides an object is carried
-    along with it."""
-    others = [mask > 0.5 for i, mask in detected.items() if i != identity]
-    shared = sum(int((here & other).sum()) for other in others)
-    return shared >= HIDDEN * int(here.sum())
 
 
 def _leaps(found: Candidates, index: int) -> bool:

@@ -43,6 +43,7 @@ class Candidates:
         claim: (D,) the same where other objects want it too.
         pyramid: to read masks from; region: the part of the image that it is of.
         overlap: (D,) with the expected box (IoU). since: frames since the last detection.
+        largest: pixels of its largest mask in the last frames in which it was detected.
         look: what the object's colours say of the frame, if asked for.
     """
 
@@ -54,6 +55,7 @@ class Candidates:
     region: Region
     overlap: Tensor
     since: int
+    largest: int
     look: Look | None = None
 
     def best(self) -> int | None:

@@ -10,7 +10,7 @@ left with little was not seen.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from itertools import combinations
 
 import cv2
@@ -27,8 +27,9 @@ from vosbench_eosvos.detect import Candidates
 #: Overlap (IoU) from which two detections are one thing.
 SAME = 0.7
 
-#: How far flow errs at outlines, as a share of the frame's short side.
-FRAY = 1 / 20
+#: How far flow errs at outlines, as a share of the frame's short side, and of the side of the
+#: object (root of its area) at most: what is thin would otherwise be anywhere.
+FRAY, THIN = 1 / 20, 1 / 10
 
 #: Least share of its mask that an object must win against others to count as seen.
 WON = 0.5
@@ -66,18 +67,22 @@ def settle(
     masks: Mapping[int, Scores],
     carried: Mapping[int, Scores | None],
     looks: Mapping[int, Look | None],
+    *,
+    undetected: Collection[int] = (),
 ) -> dict[int, Scores]:
     """Probabilities of all objects without the pixels that others won.
 
     Of two objects that hold a pixel, the one for which more speaks keeps it. Four things speak,
     each with 0 to 1: the detector's probability, the object's having been there or near, its
-    colours, and the share of its mask that is disputed: who would lose all is in front of who would
-    lose little.
+    colours against the other's, and the share of its mask that is disputed: who would lose all is
+    in front of who would lose little. An undetected object wins nothing from a detected one but
+    what motion carries there: it would creep onto what hides it.
 
     Args:
         masks: object id -> probabilities (H, W).
         carried: object id -> (H, W) in 0..1 where motion carries its last mask, or None.
         looks: what each object's colours say of the frame, or None.
+        undetected: objects that are read from where they are expected.
     """
     out = dict(masks)
     before: dict[int, Scores] = {}
@@ -85,25 +90,37 @@ def settle(
         shared = (out[one] >= 0.5) & (out[other] >= 0.5)
         if not shared.any():
             continue
-        speaks = {}
-        for i in (one, other):
-            if i not in before:
-                before[i] = _before(carried[i], looks[i], shared.shape)
-            stake = np.float32(shared.sum() / (masks[i] >= 0.5).sum())
-            speaks[i] = out[i] + before[i] + stake
-        ahead = speaks[one] >= speaks[other]
+        here, there = carried[one], carried[other]
+        if (one in undetected) != (other in undetected) and here is not None and there is not None:
+            ahead = here > there if one in undetected else here >= there
+        else:
+            speaks = {}
+            for i in (one, other):
+                if i not in before:
+                    before[i] = _before(carried[i], shared.shape)
+                stake = np.float32(shared.sum() / (masks[i] >= 0.5).sum())
+                speaks[i] = out[i] + before[i] + stake
+            like = _like(looks[one], looks[other], shared.shape)
+            ahead = speaks[one] + like >= speaks[other] + (1 - like)
         out[one] = np.where(shared & ~ahead, np.float32(0), out[one])
         out[other] = np.where(shared & ahead, np.float32(0), out[other])
     return out
 
 
-def _before(carried: Scores | None, look: Look | None, size: tuple[int, ...]) -> Scores:
-    """What speaks for an object by where it was and by how it looked: (H, W) in 0..2."""
-    out = np.zeros(size, np.float32)
-    if carried is not None:
-        reach = 2 * round(FRAY * min(size)) + 1
-        out = out + cv2.blur(carried, (reach, reach))
-    return out if look is None else out + look.of_pixels(size)
+def _before(carried: Scores | None, size: tuple[int, ...]) -> Scores:
+    """What speaks for an object by where it was: (H, W) in 0..1."""
+    if carried is None:
+        return np.zeros(size, np.float32)
+    side = float(np.sqrt((carried > 0.5).sum()))
+    reach = 2 * round(min(FRAY * min(size), THIN * side)) + 1
+    return np.asarray(cv2.blur(carried, (reach, reach)), np.float32)
+
+
+def _like(look: Look | None, other: Look | None, size: tuple[int, ...]) -> Scores | np.float32:
+    """What speaks for an object by its colours, against another: (H, W) or one number, in 0..1."""
+    if look is None or other is None:
+        return np.float32(0.5)
+    return look.against(other, size)
 
 
 def _things(boxes: torch.Tensor, claims: NDArray[np.floating]) -> NDArray[np.int64]:

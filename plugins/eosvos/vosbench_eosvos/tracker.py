@@ -208,9 +208,9 @@ class EosvosTracker:
                 _, params = next(run)
                 tracked, box = self.objects[identity], first_boxes[identity]
                 memory = Memory(self.settings.online_frames)
-                window = Window()
-                window.observe(frame.index, box)
                 mask = targets[identity]
+                window = Window()
+                window.observe(frame.index, box, int(mask.sum()))
                 colours = Colours(self._bins(frame), mask) if self.settings.colours else None
                 tracked.states[steps] = ObjectState(
                     params, params, box, memory, box, window, mask, colours, tables.get(identity)
@@ -285,6 +285,7 @@ class EosvosTracker:
             region,
             overlap,
             state.window.gap(frame.index),
+            state.window.largest(),
             look,
         )
 
@@ -352,7 +353,7 @@ class EosvosTracker:
         if best is not None:
             state.score = float(found.scores[best])
             x1, y1, x2, y2 = found.boxes[best].tolist()
-            state.window.observe(frame.index, (x1, y1, x2, y2))
+            state.window.observe(frame.index, (x1, y1, x2, y2), int(mask.sum()))
             if state.colours is not None:
                 state.colours.observe(self._bins(frame), mask)
         return self.outline(frame.image, native, state)

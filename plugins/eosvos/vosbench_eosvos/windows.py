@@ -38,14 +38,18 @@ class Window:
     """The boxes of one object in the last frames in which it was seen.
 
     Attributes:
-        past: (frame index, box), oldest first.
+        past: (frame index, box, pixels of the mask), oldest first.
     """
 
-    past: deque[tuple[int, Box]] = field(default_factory=lambda: deque(maxlen=KEPT))
+    past: deque[tuple[int, Box, int]] = field(default_factory=lambda: deque(maxlen=KEPT))
 
-    def observe(self, index: int, box: Box) -> None:
-        """Take note of the object's box in frame `index`."""
-        self.past.append((index, box))
+    def observe(self, index: int, box: Box, area: int) -> None:
+        """Take note of the object's box in frame `index`, and of the area of its mask."""
+        self.past.append((index, box, area))
+
+    def largest(self) -> int:
+        """Pixels of its largest mask."""
+        return max((area for *_, area in self.past), default=0)
 
     def gap(self, index: int) -> int:
         """Frames since the object was last detected, in frame `index`."""
@@ -63,7 +67,7 @@ class Window:
         """
         gap = max(1, self.gap(index))
         before = boxes.new_tensor([expected])
-        known = boxes.new_tensor([b for _, b in self.past])
+        known = boxes.new_tensor([box for _, box, _ in self.past])
         sudden = (_area(boxes) / _area(before)).log().abs() / math.log(SUDDEN)
         gradual = (_area(boxes) / _area(known).median()).log().abs() / math.log(GRADUAL)
         way = (_centre(boxes) - _centre(before)).norm(dim=1) / (WAY * _area(before).sqrt())
