@@ -9,6 +9,7 @@ from vosbench_eosvos.boxprop import tight_box
 from vosbench_eosvos.colours import Colours, colour_bins
 from vosbench_eosvos.decide import decide
 from vosbench_eosvos.detect import Candidates
+from vosbench_eosvos.judge import comes_back
 from vosbench_eosvos.motion import Motion
 from vosbench_eosvos.rivals import assign, settle
 from vosbench_eosvos.windows import Window
@@ -45,6 +46,14 @@ def test_the_longer_an_object_is_gone_the_further_away_it_may_come_back():
     far = boxes((300, 100, 350, 140))
     soon, late = (window(BOX).misfit(far, index, BOX) for index in (1, 10))
     assert soon > 1 > late
+
+
+def test_what_left_the_frame_comes_in_again_at_the_same_side():
+    size, left_at = (240, 400), (0.0, 100.0, 30.0, 140.0)
+    found = boxes((2, 80, 40, 120), (100, 80, 140, 120), (360, 80, 400, 120), (100, 0, 140, 40))
+    assert comes_back(found, left_at, size).tolist() == [True, False, False, False]
+    assert comes_back(found, (0.0, 0.0, 30.0, 40.0), size).tolist() == [True, False, False, True]
+    assert comes_back(found, BOX, size).all()
 
 
 def painted(left):

@@ -167,13 +167,14 @@ def test_an_object_seen_a_moment_ago_is_not_asked_for_its_colours_where_it_is_ex
     tracker.init(frames[0], {1: masks[0][1]}, ctx)
     [state] = tracker.objects[1].states.values()
     dark = colour_bins(np.where(masks[0][1][..., None], np.uint8(90), frames[0].image))
-    look = state.colours.look(dark, tracker.features.size)
+    size = tracker.features.size
+    look = state.colours.look(dark, size)
     place = torch.tensor([state.box])
     beside = place + torch.tensor([20.0, 8.0, 20.0, 8.0])
     nothing = torch.zeros(0)
     found = Detections(torch.cat([place, beside]), torch.ones(2), nothing, nothing, None)
-    assert judge(found, 1, state, look, tracker.settings)[1].tolist() == [True, False]
-    assert judge(found, 5, state, look, tracker.settings)[1].tolist() == [False, False]
+    assert judge(found, size, 1, state, look, tracker.settings)[1].tolist() == [True, False]
+    assert judge(found, size, 5, state, look, tracker.settings)[1].tolist() == [False, False]
 
 
 def test_steps_see_the_given_frame_and_new_views_of_it_in_turn(make_context, scene):

@@ -1,4 +1,5 @@
-"""Which detections can be the object: by where it is expected, by its size and by its colours."""
+"""Which detections can be the object: by where it is expected or left the frame, by its size and by
+its colours."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
+from vosbench_eosvos.boxprop import Box
 from vosbench_eosvos.colours import Look
 from vosbench_eosvos.model import Detections
 from vosbench_eosvos.objects import ObjectState
@@ -22,14 +24,23 @@ THERE = 0.3
 #: Frames for which an object that no detection can be counts as seen a moment ago.
 HELD = 2
 
+#: How near to a side of the frame a box touches it, as a share of the frame's short side.
+AT_SIDE = 0.02
+
 
 def judge(
-    found: Detections, index: int, state: ObjectState, look: Look | None, settings: Settings
+    found: Detections,
+    size: tuple[int, int],
+    index: int,
+    state: ObjectState,
+    look: Look | None,
+    settings: Settings,
 ) -> tuple[Tensor, Tensor]:
     """Of each detection in frame `index`, the overlap (IoU) with the expected box, and whether it
     can be the object: two (D,).
 
     Args:
+        size: (height, width) of the frame that boxes are in.
         look: what the object's colours say of the frame, if they are asked for.
     """
     overlap = found.scores.new_zeros(len(found.scores))
@@ -39,8 +50,26 @@ def judge(
     if settings.windows and state.box:
         possible = possible | (overlap >= 0.5)
         possible = possible & (state.window.misfit(found.boxes, index, state.box) <= 1)
+        if state.window.gap(index) > HELD:
+            possible = possible & comes_back(found.boxes, state.box, size)
     if look is not None:
         alike = torch.from_numpy(look.of_boxes(found.boxes) >= LIKE_BOX).to(overlap.device)
         there = overlap >= THERE if state.window.gap(index) <= HELD else torch.zeros_like(alike)
         possible = possible & (alike | there)
     return overlap, possible
+
+
+def comes_back(boxes: Tensor, last: Box, size: tuple[int, int]) -> Tensor:
+    """Which boxes (n, 4) an object can have that is back after a while: (n,).
+
+    One that was last seen at a side of the frame has left there, and comes in there again.
+    """
+    left = _at_sides(boxes.new_tensor([last]), size)
+    return (_at_sides(boxes, size) & left).any(1) | ~left.any()
+
+
+def _at_sides(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Whether boxes (n, 4) touch the frame's left, upper, right and lower side: (n, 4)."""
+    height, width = size
+    gaps = torch.cat([boxes[:, :2], boxes.new_tensor([width, height]) - boxes[:, 2:]], 1)
+    return gaps <= AT_SIDE * min(size)

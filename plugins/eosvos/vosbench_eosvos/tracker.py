@@ -270,7 +270,7 @@ class EosvosTracker:
         [found] = functional_call(self.model, dict(state.params), (seen,), options)
         found = replace(found, boxes=found.boxes + region.offset(found.boxes))
         look = state.colours.look(self._bins(frame), size) if state.colours else None
-        overlap, possible = judge(found, frame.index, state, look, self.settings)
+        overlap, possible = judge(found, size, frame.index, state, look, self.settings)
         worth = found.scores + settings.continuity * overlap
         if look is not None:
             worth = worth + torch.from_numpy(look.of_boxes(found.boxes)).to(worth)

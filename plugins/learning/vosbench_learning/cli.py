@@ -13,7 +13,7 @@ from vosbench.cli.names import DEVICE
 
 def device_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add --device and --bf16/--float32; the command gets `device` (a name) and `bf16`: as asked
-    for, else whether the device multiplies in bfloat16 natively."""
+    for, else whether the device is faster in bfloat16."""
 
     @functools.wraps(command)
     def decided(*, device: str, bf16: bool | None, **others: Any) -> None:
@@ -35,6 +35,6 @@ def device_options(command: Callable[..., Any]) -> Callable[..., Any]:
     of_precision = click.option(
         "--bf16/--float32",
         default=None,
-        help="Precision of convolutions; bfloat16 where the device multiplies in it natively.",
+        help="Precision of convolutions; bfloat16 where the device is faster in it.",
     )
     return of_device(of_precision(decided))
