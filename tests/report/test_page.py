@@ -15,6 +15,7 @@ from vosbench.datasets.reading import read_labels
 
 pytest.importorskip("selenium")
 
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
@@ -25,7 +26,10 @@ Resize = Callable[..., None]
 
 
 def wait(browser: Page, condition: Callable[[], Any]) -> None:
-    WebDriverWait(browser, 20, 0.05).until(lambda _: condition())
+    # The page may draw a figure anew between finding it and asking it.
+    drawn_anew = (StaleElementReferenceException,)
+    waiting = WebDriverWait(browser, 20, 0.05, ignored_exceptions=drawn_anew)
+    waiting.until(lambda _: condition())
 
 
 def pixels(page: Page, figure: int = 0) -> str:
