@@ -9,10 +9,9 @@ from vosbench_eosvos.boxprop import tight_box
 from vosbench_eosvos.colours import Colours, colour_bins
 from vosbench_eosvos.decide import decide
 from vosbench_eosvos.detect import Candidates
-from vosbench_eosvos.judge import comes_back
 from vosbench_eosvos.motion import Motion
 from vosbench_eosvos.rivals import assign, settle
-from vosbench_eosvos.windows import Window
+from vosbench_eosvos.windows import Window, comes_back
 
 BOX = (100.0, 100.0, 150.0, 140.0)
 

@@ -92,11 +92,12 @@ class Colours:
 
     def look(self, bins: Bins, size: tuple[int, int]) -> Look:
         """What the colours say of a frame; boxes will be in pixels of an image of `size`."""
-        own, probability = self._cells(bins)
+        own, likely = self._tables()
+        probability = likely[bins]
         height, width = probability.shape
         scale = np.array([width / size[1], height / size[0]] * 2, np.float32)
         sums = np.asarray(cv2.integral(probability), float)
-        return Look(own, probability, sums, scale, self._boxed, self._masked)
+        return Look(own[bins], probability, sums, scale, self._boxed, self._masked)
 
     def observe(self, bins: Bins, mask: Mask) -> None:
         """Take note of a frame in which the object was found as `mask` (H, W), not empty."""
@@ -107,19 +108,19 @@ class Colours:
 
     def _usual(self, bins: Bins, mask: Mask) -> tuple[float, float]:
         """Mean probability in the tight box of `mask` and on it."""
-        _, probability = self._cells(bins)
+        _, likely = self._tables()
+        probability = likely[bins]
         inside = _shrink(mask, probability.shape)
         box = tight_box(inside > 0)
         assert box is not None
         x1, y1, x2, y2 = map(int, box)
         return float(probability[y1:y2, x1:x2].mean()), _mean(probability, inside)
 
-    def _cells(self, bins: Bins) -> tuple[_Array, _Array]:
-        """Of each cell's colour, how common it is in the object, and the probability that it is the
-        object's: two (h, w)."""
+    def _tables(self) -> tuple[_Array, _Array]:
+        """Of each colour, how common it is in the object, and the probability that it is the
+        object's: two (BINS**3,)."""
         inside, outside = (self._given + self._now) / 2
-        table: _Array = inside / (inside + outside)
-        return inside.ravel()[bins], table.ravel()[bins]
+        return inside.ravel(), (inside / (inside + outside)).ravel()
 
 
 def _likeness(mean: NDArray[np.floating], usual: float, elsewhere: float) -> _Array:

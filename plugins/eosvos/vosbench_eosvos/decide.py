@@ -73,6 +73,8 @@ def decide(
 
     def stays(i: int, detected: Mapping[int, Scores]) -> bool:
         """Whether the object can be read where motion carries it, and is not hidden there."""
+        if carried[i] is None:
+            return False
         here = read(i, None)
         for other in detected.keys() - {i} if rivals else ():
             both = {i: here, other: detected[other]}

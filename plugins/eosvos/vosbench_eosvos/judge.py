@@ -1,5 +1,4 @@
-"""Which detections can be the object: by where it is expected or left the frame, by its size and by
-its colours."""
+"""Which detections can be the object: by where it is expected, by its size and by its colours."""
 
 from __future__ import annotations
 
@@ -7,11 +6,11 @@ import torch
 from torch import Tensor
 from torchvision.ops import box_iou
 
-from vosbench_eosvos.boxprop import Box
 from vosbench_eosvos.colours import Look
 from vosbench_eosvos.model import Detections
 from vosbench_eosvos.objects import ObjectState
 from vosbench_eosvos.variants import Settings
+from vosbench_eosvos.windows import comes_back
 
 #: Least likeness of the colours in a detection's box to the object's.
 LIKE_BOX = 0.3
@@ -23,9 +22,6 @@ THERE = 0.3
 
 #: Frames for which an object that no detection can be counts as seen a moment ago.
 HELD = 2
-
-#: How near to a side of the frame a box touches it, as a share of the frame's short side.
-AT_SIDE = 0.02
 
 
 def judge(
@@ -57,19 +53,3 @@ def judge(
         there = overlap >= THERE if state.window.gap(index) <= HELD else torch.zeros_like(alike)
         possible = possible & (alike | there)
     return overlap, possible
-
-
-def comes_back(boxes: Tensor, last: Box, size: tuple[int, int]) -> Tensor:
-    """Which boxes (n, 4) an object can have that is back after a while: (n,).
-
-    One that was last seen at a side of the frame has left there, and comes in there again.
-    """
-    left = _at_sides(boxes.new_tensor([last]), size)
-    return (_at_sides(boxes, size) & left).any(1) | ~left.any()
-
-
-def _at_sides(boxes: Tensor, size: tuple[int, int]) -> Tensor:
-    """Whether boxes (n, 4) touch the frame's left, upper, right and lower side: (n, 4)."""
-    height, width = size
-    gaps = torch.cat([boxes[:, :2], boxes.new_tensor([width, height]) - boxes[:, 2:]], 1)
-    return gaps <= AT_SIDE * min(size)

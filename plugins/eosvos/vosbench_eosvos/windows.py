@@ -32,6 +32,9 @@ SUDDEN, GRADUAL = 2.2, 2.5
 #: Largest way of the box's centre in a frame, in sides of the expected box (roots of its area).
 WAY = 2.5
 
+#: How near to a side of the frame a box touches it, as a share of the frame's short side.
+AT_SIDE = 0.02
+
 
 @dataclass
 class Window:
@@ -72,6 +75,22 @@ class Window:
         gradual = (_area(boxes) / _area(known).median()).log().abs() / math.log(GRADUAL)
         way = (_centre(boxes) - _centre(before)).norm(dim=1) / (WAY * _area(before).sqrt())
         return torch.maximum(torch.minimum(sudden, gradual) / gap**0.25, way / gap)
+
+
+def comes_back(boxes: Tensor, last: Box, size: tuple[int, int]) -> Tensor:
+    """Which boxes (n, 4) an object can have that is back after a while: (n,).
+
+    One that was last seen at a side of the frame has left there, and comes in there again.
+    """
+    left = _at_sides(boxes.new_tensor([last]), size)
+    return (_at_sides(boxes, size) & left).any(1) | ~left.any()
+
+
+def _at_sides(boxes: Tensor, size: tuple[int, int]) -> Tensor:
+    """Whether boxes (n, 4) touch the frame's left, upper, right and lower side: (n, 4)."""
+    height, width = size
+    gaps = torch.cat([boxes[:, :2], boxes.new_tensor([width, height]) - boxes[:, 2:]], 1)
+    return gaps <= AT_SIDE * min(size)
 
 
 def _area(boxes: Tensor) -> Tensor:
