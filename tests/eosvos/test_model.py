@@ -182,13 +182,7 @@ def whole(values):
 @given(st.lists(corners, min_size=1, max_size=3), st.booleans())
 def test_the_finest_level_is_read_in_parts_as_if_it_were_whole(shares, norm):
     """Without group norm exactly; with it, but for statistics of some cells instead of all."""
-    torch.manual_seed(0)
-    fpn = FeaturePyramidNetwork(
-        [8, 8, 8, 8],
-        16,
-        extra_blocks=LastLevelMaxPool(),
-        norm_layer=(lambda channels: GroupNorm(channels // 8, channels)) if norm else None,
-    )
+    fpn = a_pyramid(norm=norm)
     taps = [torch.randn(2, 8, 96 >> k, 160 >> k) for k in range(4)]
     limit = torch.tensor([640.0, 384.0])
     points = torch.tensor(shares).view(-1, 2, 2).sort(1).values * limit * 0.9
@@ -207,6 +201,44 @@ def test_the_finest_level_is_read_in_parts_as_if_it_were_whole(shares, norm):
     assert (height * width < 0.5 * 96 * 160) or area > 0.1
     tolerance = 0.1 if norm else 1e-4
     torch.testing.assert_close(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@settings(max_examples=30)
+@given(st.tuples(*[st.integers(0, 3)] * 2), st.tuples(*[st.integers(2, 3)] * 2), st.booleans())
+def test_a_part_of_the_taps_makes_a_part_of_the_pyramid_by_the_moments_of_the_whole(
+    corner, extent, norm
+):
+    """But for the outermost cells, where filters reach beyond the part."""
+    fpn = a_pyramid(norm=norm)
+    taps = [torch.randn(1, 8, 48 >> k, 80 >> k) for k in range(4)]
+    (top, left), (rows, columns) = corner, extent
+
+    def part(x, k):
+        cells = 8 >> k
+        down = slice(top * cells, (top + rows) * cells)
+        return x[:, :, down, left * cells : (left + columns) * cells]
+
+    with torch.no_grad():
+        whole = Pyramid(fpn, taps)
+        levels = [whole[level] for level in range(2, 6)]
+        some = Pyramid(fpn, [part(tap, k) for k, tap in enumerate(taps)], whole.moments)
+        for k, level in enumerate(levels):
+            inner = slice(1, -1)
+            found, expected = some[2 + k], part(level, k)
+            assert found.shape == expected.shape
+            torch.testing.assert_close(
+                found[:, :, inner, inner], expected[:, :, inner, inner], rtol=1e-3, atol=1e-4
+            )
+
+
+def a_pyramid(*, norm):
+    torch.manual_seed(0)
+    return FeaturePyramidNetwork(
+        [8, 8, 8, 8],
+        16,
+        extra_blocks=LastLevelMaxPool(),
+        norm_layer=(lambda channels: GroupNorm(channels // 8, channels)) if norm else None,
+    )
 
 
 def read_from_the_whole_pyramid(pyramid, images, boxes, levels, window, sampling):

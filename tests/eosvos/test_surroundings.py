@@ -10,7 +10,8 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from vosbench_eosvos.surroundings import LEAST, Region, surroundings, whole_image
+import vosbench_eosvos.tracker as tracker_module
+from vosbench_eosvos.surroundings import EVERY, LEAST, Region, surroundings, whole_image
 from vosbench_eosvos.tracker import EosvosTracker
 from vosbench_learning.backbone import CELL, StageOutputs
 
@@ -40,6 +41,15 @@ def test_a_region_holds_its_box_and_lies_on_whole_cells_of_the_image(drawn):
         assert length >= min(LEAST, limit) - CELL
     moved = torch.tensor([region.inside(box)]) + region.offset(torch.zeros(1, 4))
     assert torch.allclose(moved, torch.tensor([box]), atol=1e-3)
+
+
+def test_a_region_holds_what_ends_inside_of_it_or_at_the_end_of_the_image():
+    size, region = (480, 854), Region(64, 0, 256, 320)
+    assert region.holds((0, 100, 200, 300), size)  # at the image's own side
+    assert not region.holds((20, 66, 200, 300), size)
+    assert not region.holds((20, 100, 318, 300), size)
+    assert not region.holds((20, 100, 200, 320), size)
+    assert whole_image(size).holds((0, 0, 854, 480), size)
 
 
 def test_small_objects_have_small_surroundings_and_large_ones_the_whole_image():
@@ -80,28 +90,61 @@ def wide(scene):
     return scene(3, size=(128, 640))
 
 
-def test_the_tracker_looks_around_the_object_and_everywhere_when_it_is_gone(
-    make_context, wide, monkeypatch
+@pytest.fixture
+def looked(monkeypatch):
+    """Sizes of what trackers look at, as they do; the fakes' scores are low."""
+    sizes, cut = [], Region.cut
+    monkeypatch.setattr(
+        Region, "cut", lambda region, of: sizes.append(region.size) or cut(region, of)
+    )
+    monkeypatch.setattr(tracker_module, "SURE", 0.05)
+    return sizes
+
+
+WHOLE, PART = (128, 640), (128, 256)
+
+
+def test_the_tracker_looks_around_the_object_and_at_times_and_when_it_is_gone_everywhere(
+    make_context, wide, looked
 ):
     frames, masks = wide
-    looked, cut = [], Region.cut
-    monkeypatch.setattr(
-        Region, "cut", lambda region, of: looked.append(region.size) or cut(region, of)
-    )
-    ctx = make_context(learn_from="frame", crop=True, min_score=0.05, iterations=2)
+    ctx = make_context(learn_from="frame", min_score=0.05, iterations=2)
     tracker = EosvosTracker(ctx)
     tracker.init(frames[0], {1: masks[0][1]}, ctx)
-    assert looked == [(128, 640), (128, 256)]
-    looked.clear()
-    assert tracker.track(frames[1], {}, ctx).scores.max() > 0.05
-    assert looked == [(128, 256)]
+    for index in range(1, 2 + EVERY):
+        frame = replace(frames[1], index=index)
+        assert tracker.track(frame, {}, ctx).scores.max() > 0.05
+    assert looked == [WHOLE, *[PART] * (EVERY - 1), WHOLE]
     looked.clear()
     tracker.settings = replace(tracker.settings, min_score=1.0, windows=False)
+    tracker.track(replace(frames[2], index=2 + EVERY), {}, ctx)
+    assert looked == [PART, WHOLE]
+
+
+def test_where_the_tracker_is_not_sure_it_looks_everywhere(make_context, wide, looked, monkeypatch):
+    frames, masks = wide
+    ctx = make_context(learn_from="frame", min_score=0.05, iterations=2)
+    tracker = EosvosTracker(ctx)
+    tracker.init(frames[0], {1: masks[0][1]}, ctx)
+    tracker.track(frames[1], {}, ctx)
+    monkeypatch.setattr(tracker_module, "SURE", 1.01)
     tracker.track(frames[2], {}, ctx)
-    assert looked == [(128, 256), (128, 640)]
+    assert looked == [WHOLE, WHOLE]
 
 
-def test_masks_come_back_to_their_place(make_context, wide):
+def test_what_has_learned_online_looks_everywhere_first(make_context, wide, looked):
+    frames, masks = wide
+    options = {"online": True, "online_every": 2, "online_iterations": 1}
+    ctx = make_context(learn_from="frame", min_score=0.05, iterations=2, **options)
+    tracker = EosvosTracker(ctx)
+    tracker.init(frames[0], {1: masks[0][1]}, ctx)
+    for index in range(1, 5):
+        frame = replace(frames[1], index=index)
+        tracker.update(frame, tracker.track(frame, {}, ctx).label_map(), ctx)
+    assert looked == [WHOLE, PART, WHOLE, PART]
+
+
+def test_masks_come_back_to_their_place(make_context, wide, looked):
     """Far from the image's corner, a mask still lies on its object."""
     frames, masks = wide
     shift = 448
@@ -110,7 +153,6 @@ def test_masks_come_back_to_their_place(make_context, wide):
     target = np.roll(masks[0][1], shift, axis=1)
     ctx = make_context(
         learn_from="frame",
-        crop=True,
         min_score=0.05,
         iterations=2,
         motion=False,
@@ -119,7 +161,9 @@ def test_masks_come_back_to_their_place(make_context, wide):
     )
     tracker = EosvosTracker(ctx)
     tracker.init(frames[0], {1: target}, ctx)
-    answer = tracker.track(frames[1], {}, ctx).scores[0]
+    tracker.track(frames[1], {}, ctx)
+    answer = tracker.track(frames[2], {}, ctx).scores[0]
+    assert looked == [WHOLE, PART]
     assert answer.shape == (128, 640)
     assert answer.max() > 0.05
     assert not answer[:, : shift - 256].any()

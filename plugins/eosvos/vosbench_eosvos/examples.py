@@ -21,7 +21,6 @@ from vosbench_eosvos.finetune import (
 )
 from vosbench_eosvos.imagined import imagined_view
 from vosbench_eosvos.model import MaskRCNN
-from vosbench_eosvos.surroundings import Region, surroundings, whole_image
 from vosbench_eosvos.variants import Settings
 from vosbench_learning.backbone import StageOutputs
 from vosbench_learning.copies import random_copy
@@ -61,43 +60,32 @@ class Examples:
             )
         return features
 
-    def example(
-        self, features: StageOutputs, mask: Mask | Scores, region: Region | None = None
-    ) -> Example:
-        """A frame, or a region of it, and the object in it.
+    def example(self, features: StageOutputs, mask: Mask | Scores) -> Example:
+        """A frame and the object in it.
 
         Args:
-            features: of the whole frame. mask: (H, W) at native size, NaN where no loss may look.
+            mask: (H, W) at native size, NaN where no loss may look.
         """
         nearest = self._conventions.interpolate
         target = mask_to_size(mask >= 0.5, features.size, nearest=nearest).astype(np.float32)
         if (unsure := np.isnan(mask)).any():
             target[mask_to_size(unsure, features.size, nearest=nearest)] = np.nan
-        region = region or whole_image(features.size)
         box = tight_box(mask >= 0.5)
-        scaled = region.inside(scale_box(box, mask.shape, features.size)) if box else None
-        inside = target[region.rows, region.columns]
-        return make_example(self._model, region.cut(features), inside, self._depth, scaled)
+        scaled = scale_box(box, mask.shape, features.size) if box else None
+        return make_example(self._model, features, target, self._depth, scaled)
 
     def batches(
         self, frame: Frame, mask: Mask, itself: Example, seed: tuple[int, ...], *, alone: bool
     ) -> Batches:
-        """What each step of fine-tuning on the given frame learns from, see `Settings.learn_from`;
-        with `crop`, of the frame itself and its part around the object in turn.
+        """What each step of fine-tuning on the given frame learns from, see `Settings.learn_from`.
 
         Args:
             mask: (H, W), not empty. itself: the frame as it is. seed: of views and copies.
             alone: no other object is known. Views, which leave out most of the frame, teach too
                 little of others.
         """
-        settings, features = self._settings, itself.features
-        given = [itself]
-        if settings.crop:
-            x1, y1, x2, y2 = itself.targets[0]["boxes"][0].tolist()
-            region = surroundings((x1, y1, x2, y2), features.size)
-            if region.size != features.size:
-                given.append(self.example(features, mask, region))
-        as_given = cycle(given)
+        settings = self._settings
+        as_given = cycle([itself])
 
         def drawn(step: int, draw: Draw, count: int) -> Example:
             random = np.random.default_rng(derive_seed(*seed, step))

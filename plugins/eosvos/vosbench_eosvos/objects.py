@@ -10,6 +10,7 @@ from vosbench_eosvos.colours import Colours
 from vosbench_eosvos.finetune import Example, Params
 from vosbench_eosvos.online import Memory
 from vosbench_eosvos.outline.sight import Table
+from vosbench_eosvos.surroundings import Overview
 from vosbench_eosvos.windows import Window
 
 
@@ -29,6 +30,8 @@ class ObjectState:
         began: its box when the present range of frames began, see `Conventions.forget_lost`.
         score: of the detection in the last frame, 0 if there was none.
         probabilities: (H, W) in the last frame; None if it was not seen.
+        overview: of the last frame that was looked at as a whole; None before the first, after
+            `params` have changed, and where every frame is.
     """
 
     base: Params
@@ -43,6 +46,7 @@ class ObjectState:
     score: float = 0.0
     probabilities: Scores | None = None
     carried: Scores | None = None
+    overview: Overview | None = None
 
 
 @dataclass

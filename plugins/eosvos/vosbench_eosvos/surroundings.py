@@ -1,28 +1,57 @@
 """Where to look for an object, with `crop`: around where it is expected. Cost follows the object.
 
 The stages that never learn see the whole frame once, for all objects; each object's own stages,
-pyramid and heads see a region of their outputs. Group norm then sees less background than in the
-whole frame, so fine-tuning learns from both in turn. What is not found in its surroundings is
+pyramid and heads see a region of their outputs. Group norm would see less background there than in
+the whole frame, so it divides by the moments of the last frame that was seen whole. Filters see
+less, too, and tell an object from its likes less well: what is not found for sure, or cut off, is
 looked for in the whole frame (figures: `benchmarks/finetune.md`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
 
 from vosbench_eosvos.boxprop import Box
 from vosbench_learning.backbone import CELL, StageOutputs, padded
+from vosbench_learning.norm import Moments
 
 #: Margin on every side of the box, in box sides (root of its area), and the least side in pixels.
-MARGIN, LEAST = 0.5, 256
+MARGIN, LEAST = 0.25, 256
 
 #: Sides are multiples of this many pixels: every new shape costs the first frame that has it.
 STEP = 2 * CELL
 
+#: Least score of a detection, in the frame before and in the region, for which a part is enough.
+SURE = 0.8
+
+#: Pixels from a side of the region within which a box is cut off by it.
+NEAR = 8
+
 #: Share of the image from which on the whole image is looked at.
 WHOLE = 0.7
+
+#: Frames from one that is looked at as a whole to the next.
+EVERY = 5
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The last frame that was looked at as a whole.
+
+    Attributes:
+        index: of the frame.
+        moments: what the pyramid's group norms divided by.
+    """
+
+    index: int
+    moments: Mapping[str, Moments]
+
+    def serves(self, index: int) -> bool:
+        """Whether in frame `index` a part is enough."""
+        return index - self.index < EVERY
 
 
 @dataclass(frozen=True)
@@ -52,6 +81,18 @@ class Region:
     def inside(self, box: Box) -> Box:
         """A box of the image, in the region's own pixels."""
         return box[0] - self.left, box[1] - self.top, box[2] - self.left, box[3] - self.top
+
+    def holds(self, box: Sequence[float], size: tuple[int, int]) -> bool:
+        """Whether a box of an image of `size` ends inside, or where the image does. What a side of
+        the region cuts off can be anything."""
+        starts, lengths = (self.left, self.top), (self.width, self.height)
+        return all(
+            (start == 0 or low >= start + NEAR)
+            and (start + length == limit or high <= start + length - NEAR)
+            for low, high, start, length, limit in zip(
+                box[:2], box[2:], starts, lengths, size[::-1], strict=True
+            )
+        )
 
     def offset(self, boxes: Tensor) -> Tensor:
         """What to add to `boxes` (n, 4) of the region to have them in the image: (4,)."""

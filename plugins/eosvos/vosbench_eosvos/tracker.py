@@ -38,7 +38,7 @@ from vosbench_eosvos.objects import ObjectState, TrackedObject
 from vosbench_eosvos.online import Memory
 from vosbench_eosvos.outline.draw import Outlines
 from vosbench_eosvos.outline.sight import colour_table
-from vosbench_eosvos.surroundings import Region, surroundings, whole_image
+from vosbench_eosvos.surroundings import SURE, Overview, Region, surroundings, whole_image
 from vosbench_eosvos.variants import WITHOUT_NETWORK, Settings
 from vosbench_eosvos.weights import find_outline, find_weights
 from vosbench_eosvos.windows import Window
@@ -228,12 +228,17 @@ class EosvosTracker:
             moved = self._motion.carry(state.mask)
             if moved is not None:
                 state.box, state.carried = scale_box(moved[0], frame.size, size), moved[1]
-        everywhere = whole_image(size)
-        region = everywhere
-        if self.settings.crop and state.box and state.window.gap(frame.index) <= HELD:
+        region = everywhere = whole_image(size)
+        recent = state.overview is not None and state.overview.serves(frame.index)
+        if recent and state.box and state.score >= SURE:
             region = surroundings(state.box, size)
         around = self._candidates_in(region, frame, identity, state, seed)
-        if region == everywhere or around.best() is not None:
+        best = around.best()
+        if region == everywhere or (
+            best is not None
+            and around.scores[best] >= SURE
+            and region.holds(around.boxes[best].tolist(), size)
+        ):
             return around
         return self._candidates_in(everywhere, frame, identity, state, seed)
 
@@ -267,7 +272,11 @@ class EosvosTracker:
             options["kept_proposals"] = settings.proposals
         found: Detections
         seen = region.cut(self.features)
+        if region.size != size and state.overview is not None:
+            options["moments"] = state.overview.moments
         [found] = functional_call(self.model, dict(state.params), (seen,), options)
+        if region.size == size and settings.crop:
+            state.overview = Overview(frame.index, found.pyramid.moments)
         found = replace(found, boxes=found.boxes + region.offset(found.boxes))
         look = state.colours.look(self._bins(frame), size) if state.colours else None
         overlap, possible = judge(found, size, frame.index, state, look, self.settings)
@@ -383,6 +392,7 @@ class EosvosTracker:
         """`online_iterations` steps from theta_T on the given frame and the remembered ones."""
         assert tracked.given is not None
         examples = [tracked.given, *state.memory.examples]
+        state.overview = None
         *_, (_, state.params) = fine_tune(
             self.model,
             self.learned,

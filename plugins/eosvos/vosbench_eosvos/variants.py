@@ -71,7 +71,9 @@ class Settings:
     long_side: int = _option(0, "longest side of a frame, whatever `short_side` asks; 0: no limit")
     enlarge: bool = _option(True, "enlarge smaller frames to `short_side` too")
     crop: bool = _option(
-        False, "look around the expected box only, at the whole frame where nothing is found there"
+        True,
+        "look around the expected box only, at the whole frame in every fifth and where nothing is "
+        "found there",
     )
     conventions: str = _option(
         "own",
@@ -111,6 +113,7 @@ ALONE: dict[str, OptionValue] = {
     "windows": False,
     "colours": False,
     "rivals": False,
+    "crop": False,
 }
 
 #: The paper's method on one frame: no look at the last box, the mask as the network gives it.

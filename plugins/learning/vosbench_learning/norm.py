@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
@@ -11,20 +12,46 @@ from torchvision.ops import FrozenBatchNorm2d
 Norm = Literal["group", "frozen_batch"]
 
 
+@dataclass(frozen=True)
+class Moments:
+    """What a group norm divides by: mean and 1 / standard deviation of each group, (B, G)."""
+
+    mean: Tensor
+    inverse: Tensor
+
+
 class GroupNorm(nn.GroupNorm):
     """Computes in float32 under autocast: on a CPU bfloat16 is slower, five times backwards."""
 
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.float())
 
-    def by(self, sample: Tensor, x: Tensor) -> Tensor:
-        """`x` (B, C, h, w) normalised by the mean and variance of `sample` (B, C, ...)."""
-        batch, channels = sample.shape[:2]
-        groups = sample.float().reshape(batch, self.num_groups, -1)
+    def observe(self, x: Tensor) -> tuple[Tensor, Moments]:
+        """`x` (B, C, h, w) normalised, and by what. Without gradients."""
+        batch, channels, height, width = x.shape
+        y, mean, inverse = torch.native_group_norm(
+            x.float(),
+            self.weight,
+            self.bias,
+            batch,
+            channels,
+            height * width,
+            self.num_groups,
+            self.eps,
+        )
+        return y, Moments(mean, inverse)
+
+    def moments(self, sample: Tensor) -> Moments:
+        """Of a sample (B, C, ...)."""
+        groups = sample.float().reshape(len(sample), self.num_groups, -1)
         variance, mean = torch.var_mean(groups, 2, correction=0)
-        each = channels // self.num_groups
-        scale = (variance + self.eps).rsqrt().repeat_interleave(each, 1) * self.weight
-        shift = self.bias - mean.repeat_interleave(each, 1) * scale
+        return Moments(mean, (variance + self.eps).rsqrt())
+
+    def by(self, moments: Moments, x: Tensor) -> Tensor:
+        """`x` (B, C, h, w) normalised by the moments of something else."""
+        each = x.shape[1] // self.num_groups
+        scale = moments.inverse.repeat_interleave(each, 1) * self.weight
+        shift = self.bias - moments.mean.repeat_interleave(each, 1) * scale
         return x.float() * scale[:, :, None, None] + shift[:, :, None, None]
 
 

@@ -21,7 +21,7 @@ never changes can be computed once:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import cast, overload
 
@@ -41,7 +41,7 @@ from vosbench_eosvos.model.pyramid import Pyramid
 from vosbench_eosvos.model.roi import FeatureTable, assign_levels, roi_align
 from vosbench_eosvos.model.rpn import build_rpn
 from vosbench_learning.backbone import Backbone, StageOutputs
-from vosbench_learning.norm import GroupNorm
+from vosbench_learning.norm import GroupNorm, Moments
 from vosbench_learning.views import Target
 
 #: Boxes (n, 4) and scores (n,) -> worth (n,).
@@ -157,6 +157,7 @@ class MaskRCNN(nn.Module):
         max_detections: int | None = None,
         rank: Rank | None = None,
         growths: Sequence[float] = (0.0,),
+        moments: Mapping[str, Moments] | None = None,
     ) -> list[Detections]: ...
     @overload
     def forward(
@@ -177,6 +178,7 @@ class MaskRCNN(nn.Module):
         max_detections: int | None = None,
         rank: Rank | None = None,
         growths: Sequence[float] = (0.0,),
+        moments: Mapping[str, Moments] | None = None,
         stop: int | None = None,
         boxes: Tensor | None = None,
     ) -> list[Detections] | dict[str, Tensor] | StageOutputs | Tensor:
@@ -197,6 +199,7 @@ class MaskRCNN(nn.Module):
                 and order go by it instead of the score.
             growths: the mask head looks at each detection's box grown by these shares of its
                 width and height on every side; K of them.
+            moments: by which the pyramid's group norms divide, see `Pyramid`.
             stop: number of backbone stages to run.
             boxes: (N, 4) inside the image, to look at with the mask head.
 
@@ -220,7 +223,7 @@ class MaskRCNN(nn.Module):
             if stop is not None:
                 return outputs
             taps = [outputs.maps[t] for t in self.backbone.taps]
-            pyramid = Pyramid(self.fpn, taps)
+            pyramid = Pyramid(self.fpn, taps, moments)
             if targets is not None:
                 return self._losses(pyramid, outputs.size, targets)
             return self._detect(

@@ -7,14 +7,16 @@ objects read it, and only around the object.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torchvision.ops import FeaturePyramidNetwork
 
-from vosbench_learning.norm import GroupNorm
+from vosbench_learning.norm import GroupNorm, Moments
 
 #: The coarsest level with a map of the backbone.
 _TOP = 5
@@ -52,14 +54,24 @@ class Pyramid:
     Args:
         fpn: its layers.
         taps: the backbone's maps at strides 4, 8, 16 and 32.
+        moments: by which group norms divide, by the name of the block of layers, instead of what
+            they see here: of a whole image, where the taps are of a part of it.
+
+    Attributes:
+        moments: those that group norms have divided by so far, where no gradient is asked for.
     """
 
-    def __init__(self, fpn: FeaturePyramidNetwork, taps: Sequence[Tensor]) -> None:
+    def __init__(
+        self,
+        fpn: FeaturePyramidNetwork,
+        taps: Sequence[Tensor],
+        moments: Mapping[str, Moments] | None = None,
+    ) -> None:
         self._fpn = fpn
         self._taps = taps
+        self.moments = dict(moments or {})
         self._merged: dict[int, Tensor] = {}
         self._levels: dict[int, Tensor] = {}
-        self._sample: Tensor | None = None
 
     def __getitem__(self, level: int) -> Tensor:
         """(B, C, H / 2**level, W / 2**level) for a level from 2 to 6."""
@@ -67,7 +79,7 @@ class Pyramid:
             self._levels[level] = (
                 F.max_pool2d(self[_TOP], 1, 2)
                 if level > _TOP
-                else self._fpn.layer_blocks[level - 2](self._merge(level))
+                else self._through("layer", level, self._merge(level))
             )
         return self._levels[level]
 
@@ -101,20 +113,40 @@ class Pyramid:
         cells: Tensor = convolution(seen)[:, :, above : above + rows, before : before + columns]
         for norm in norms:
             assert isinstance(norm, GroupNorm)
-            if self._sample is None:
-                self._sample = _every_third(merged, convolution)
-            cells = norm.by(self._sample, cells)
+            name = _block("layer", _FINEST)
+            if name not in self.moments:
+                self.moments[name] = norm.moments(_every_third(merged, convolution))
+            cells = norm.by(self.moments[name], cells)
         return cells
 
     def _merge(self, level: int) -> Tensor:
         """The backbone's map plus all that is coarser, before the level's own convolution."""
         if level not in self._merged:
-            merged = self._fpn.inner_blocks[level - 2](self._taps[level - 2])
+            merged = self._through("inner", level, self._taps[level - 2])
             if level < _TOP:
                 coarse = self._merge(level + 1)
                 merged = merged + F.interpolate(coarse, size=merged.shape[-2:], mode="nearest")
             self._merged[level] = merged
         return self._merged[level]
+
+    def _through(self, kind: str, level: int, x: Tensor) -> Tensor:
+        """What a block of layers makes of `x` (B, C, H, W)."""
+        block, name = getattr(self._fpn, f"{kind}_blocks")[level - 2], _block(kind, level)
+        if torch.is_grad_enabled():
+            return cast(Tensor, block(x))
+        convolution, *norms = block
+        y: Tensor = convolution(x)
+        for norm in norms:
+            assert isinstance(norm, GroupNorm)
+            if name in self.moments:
+                y = norm.by(self.moments[name], y)
+            else:
+                y, self.moments[name] = norm.observe(y)
+        return y
+
+
+def _block(kind: str, level: int) -> str:
+    return f"{kind} {level}"
 
 
 def _every_third(x: Tensor, convolution: nn.Conv2d) -> Tensor:
