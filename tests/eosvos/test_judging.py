@@ -108,7 +108,7 @@ def test_motion_expects_a_growing_object_at_its_new_size():
     assert motion.carry(np.zeros_like(mask)) is None
 
 
-def candidates(*rows, overlap=1.0, since=1, largest=0):
+def candidates(*rows, overlap=1.0, since=1, largest=400):
     found = boxes(*(box for box, _ in rows)).reshape(-1, 4)
     worth = torch.tensor([w for _, w in rows])
     overlaps = torch.tensor(overlap).expand(len(worth))
@@ -145,8 +145,10 @@ def test_nothing_elsewhere_is_the_object_while_it_is_seen_where_motion_carries_i
     assert chosen({**reads, None: 0 * carried}, overlap=0.0, since=1) == 0
 
 
-def held(behind, in_front, *, carried, largest=0):
-    """What is left of an undetected object that is read as `behind`, if it is held at all."""
+def held(behind, in_front, *, carried, largest=None):
+    """What is left of an undetected object that is read as `behind`, if it is held at all; its
+    `largest` mask of late was where motion carries it."""
+    largest = largest or int(carried[2].sum())
     found = {1: candidates((BOX, 1.0)), 2: candidates(since=9, largest=largest)}
     reads = {(1, 0): in_front, (1, None): in_front, (2, None): behind}
     decided = decide(found, carried, lambda *at: reads[at], rivals=True)
@@ -168,11 +170,12 @@ def test_an_undetected_object_does_not_creep_onto_what_hides_it():
     assert not held(dog, dog, carried={1: dog, 2: beside}).any()
 
 
-def test_of_what_nobody_detects_most_has_to_show():
+def test_of_what_nobody_detects_most_has_to_show_and_not_much_more_than_before():
     ball, wall = disc(80), disc(200)
     area = int(ball.sum())
     assert held(ball, wall, carried={1: wall, 2: ball}, largest=area).any()
     assert not held(ball, wall, carried={1: wall, 2: ball}, largest=3 * area).any()
+    assert not held(ball, wall, carried={1: wall, 2: ball}, largest=area // 3).any()
 
 
 def test_a_thing_goes_to_the_object_with_the_greater_claim_the_other_takes_another_or_none():

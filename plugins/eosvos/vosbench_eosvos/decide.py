@@ -26,7 +26,7 @@ ROUNDS = 3
 AGREED = 0.5
 
 #: Least share of its largest mask of late that an object must show that nobody detects: what hides
-#: it leaves less and less of it.
+#: it leaves less and less of it. Its inverse is the most: what grows is what flow carries instead.
 SHOWN = 0.5
 
 #: Frames since its last detection for which an object that is seen where it is expected is not
@@ -80,7 +80,8 @@ def decide(
             both = {i: here, other: detected[other]}
             here = settle(both, carried, looks, undetected=[i])[i]
         mask = here > 0.5
-        return _agrees(mask, carried[i]) and bool(mask.sum() >= SHOWN * left[i].largest)
+        shown, largest = int(mask.sum()), left[i].largest
+        return _agrees(mask, carried[i]) and SHOWN * largest <= shown <= largest / SHOWN
 
     best: dict[int, int | None] = {}
     won: dict[int, Scores] = {}
