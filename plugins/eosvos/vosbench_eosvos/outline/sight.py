@@ -14,7 +14,7 @@ from vosbench_eosvos.colours import smoothed
 from vosbench_eosvos.outline.network import CELL
 
 #: Side (root of its box's area) at which an object is looked at, in pixels of the crop.
-SIDE = 208.0
+SIDE = 160.0
 
 #: Largest magnification of small objects.
 LARGEST = 3.0
