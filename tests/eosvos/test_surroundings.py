@@ -132,6 +132,17 @@ def test_where_the_tracker_is_not_sure_it_looks_everywhere(make_context, wide, l
     assert looked == [WHOLE, WHOLE]
 
 
+def test_for_several_objects_the_tracker_looks_everywhere(make_context, wide, looked):
+    frames, masks = wide
+    ctx = make_context(learn_from="frame", min_score=0.05, iterations=2)
+    tracker = EosvosTracker(ctx)
+    other = np.roll(masks[0][1], 300, axis=1)
+    tracker.init(frames[0], {1: masks[0][1], 2: other}, ctx)
+    for frame in frames[1:]:
+        tracker.track(frame, {}, ctx)
+    assert looked == [WHOLE] * 4
+
+
 def test_what_has_learned_online_looks_everywhere_first(make_context, wide, looked):
     frames, masks = wide
     options = {"online": True, "online_every": 2, "online_iterations": 1}

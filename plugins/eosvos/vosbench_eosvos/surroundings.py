@@ -4,7 +4,7 @@ The stages that never learn see the whole frame once, for all objects; each obje
 pyramid and heads see a region of their outputs. Group norm would see less background there than in
 the whole frame, so it divides by the moments of the last frame that was seen whole. Filters see
 less, too, and tell an object from its likes less well: what is not found for sure, or cut off, is
-looked for in the whole frame (figures: `benchmarks/finetune.md`).
+looked for in the whole frame, and so are several objects (figures: `benchmarks/finetune.md`).
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from vosbench_eosvos.boxprop import Box
 from vosbench_learning.backbone import CELL, StageOutputs, padded
 from vosbench_learning.norm import Moments
 
-#: Margin on every side of the box, in box sides (root of its area), and the least side in pixels.
+#: Margin on every side of the box, in box sides (root of its area) and half a cell at least, and the
+#: region's least side in pixels.
 MARGIN, LEAST = 0.25, 256
 
 #: Sides are multiples of this many pixels: every new shape costs the first frame that has it.
@@ -117,7 +118,7 @@ def surroundings(box: Box, size: tuple[int, int]) -> Region:
         size: (height, width) of the image that the box is in.
     """
     x1, y1, x2, y2 = box
-    margin = MARGIN * (max(x2 - x1, 0.0) * max(y2 - y1, 0.0)) ** 0.5
+    margin = max(MARGIN * (max(x2 - x1, 0.0) * max(y2 - y1, 0.0)) ** 0.5, CELL / 2)
     top, height = _span(y1 - margin, y2 + margin, size[0])
     left, width = _span(x1 - margin, x2 + margin, size[1])
     if height * width >= WHOLE * size[0] * size[1]:

@@ -230,7 +230,7 @@ class EosvosTracker:
                 state.box, state.carried = scale_box(moved[0], frame.size, size), moved[1]
         region = everywhere = whole_image(size)
         recent = state.overview is not None and state.overview.serves(frame.index)
-        if recent and state.box and state.score >= SURE:
+        if recent and state.box and state.score >= SURE and len(self.objects) == 1:
             region = surroundings(state.box, size)
         around = self._candidates_in(region, frame, identity, state, seed)
         best = around.best()
