@@ -1,1 +1,1 @@
-"""The weights of e-OSVOS's ablation: three files, found by name once this is installed."""
+"""Weights of e-OSVOS's ablation and of photos alone, found by name once this is installed."""
