@@ -18,8 +18,8 @@ from vosbench_eosvos.boxprop import Box
 from vosbench_learning.backbone import CELL, StageOutputs, padded
 from vosbench_learning.norm import Moments
 
-#: Margin on every side of the box, in box sides (root of its area) and half a cell at least, and the
-#: region's least side in pixels.
+#: Margin on every side of the box, in box sides (root of its area), half a cell at least; the least
+#: side of a region, in pixels.
 MARGIN, LEAST = 0.25, 256
 
 #: Sides are multiples of this many pixels: every new shape costs the first frame that has it.
