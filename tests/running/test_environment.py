@@ -173,4 +173,4 @@ if os.getpid() != {os.getpid()}:  # in the worker, not in this process
 """
     )
     run(Plugins([Path(fakes.__file__), spy]), dataset, "fake", results=tmp_path / "results")
-    assert seen.read_text().split() == (["None", "ACTIVE"] if policy else ["2000", "None"])
+    assert seen.read_text().split() == (["None", "ACTIVE"] if policy else ["5000", "None"])

@@ -42,7 +42,7 @@ _THREAD_VARIABLES = (
 )
 #: Iterations (microseconds) that GNU OpenMP's waiting threads spin before they sleep. By default
 #: they spin for milliseconds and keep cores from who has work for them; see docs/timing.md.
-_SPIN = "2000"
+_SPIN = "5000"
 
 #: What would lead a tracker to the annotations.
 _WITHHELD = ("VOSBENCH_DATA", "VOSBENCH_CONFIG")
