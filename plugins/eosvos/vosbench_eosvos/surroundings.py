@@ -69,16 +69,6 @@ class Region:
         """Height and width."""
         return self.height, self.width
 
-    @property
-    def rows(self) -> slice:
-        """Of the image; `columns` likewise."""
-        return slice(self.top, self.top + self.height)
-
-    @property
-    def columns(self) -> slice:
-        """See `rows`."""
-        return slice(self.left, self.left + self.width)
-
     def inside(self, box: Box) -> Box:
         """A box of the image, in the region's own pixels."""
         return box[0] - self.left, box[1] - self.top, box[2] - self.left, box[3] - self.top
