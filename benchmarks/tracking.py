@@ -78,8 +78,10 @@ def heading(cpu_time: bool, threads: int, bf16: bool, command: str) -> str:
 
 def in_own_process(count: int) -> dict[str, float]:
     """`measure` in a fresh process that waits as the workers of `vosbench run` do."""
+    from vosbench.running.executors.launch import SPIN
+
     command = [sys.executable, __file__, *sys.argv[1:], "--one", str(count)]
-    environment = {"GOMP_SPINCOUNT": "5000", **os.environ}
+    environment = {"GOMP_SPINCOUNT": SPIN, **os.environ}
     done = subprocess.run(command, stdout=subprocess.PIPE, check=True, env=environment)
     row: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
     return row
