@@ -66,7 +66,7 @@ def launch(
     environment = {name: value for name, value in os.environ.items() if name not in _WITHHELD}
     environment |= dict.fromkeys(_THREAD_VARIABLES, str(threads))
     if "OMP_WAIT_POLICY" not in environment:
-        environment.setdefault("GOMPSPINCOUNT", SPIN)
+        environment.setdefault("GOMP_SPINCOUNT", SPIN)
     environment[MARK] = mark
     # Sets of strings would otherwise be ordered differently in each process.
     environment.setdefault("PYTHONHASHSEED", "0")
