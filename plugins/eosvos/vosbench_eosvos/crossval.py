@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.folds import fold_home
+from vosbench_eosvos.folds import fold_home, fold_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -105,7 +105,7 @@ def cross_validate(
 
 
 def _results(out: Path, fold: int) -> Path:
-    return out / "results" / f"fold-{fold}"
+    return fold_home(out / "results", fold)
 
 
 def _by_weights(
@@ -185,8 +185,8 @@ def _sequences(rows: dict[str, pd.DataFrame]) -> str:
 def _title(run: Path) -> str:
     """The tracker and what was changed but the fold's own weights and outlines."""
     record = json.loads((run / "run.json").read_text())
-    folder = run.parents[1].name
-    own = fold_home(run.parents[3], int(folder.removeprefix("fold-"))) / OUTLINE
+    results = run.parents[1]
+    own = fold_home(results.parents[1], fold_of(results)) / OUTLINE
     changed = sorted(
         f"{k}={v}"
         for k, v in record["changed"].items()

@@ -1,10 +1,17 @@
-"""Where a cross-validation keeps what its folds train."""
+"""Where a cross-validation keeps what its folds train and track."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
+_NAME = "fold-"
+
 
 def fold_home(out: Path, fold: int) -> Path:
-    """The folder of one fold of the cross-validation in `out`."""
-    return out / f"fold-{fold}"
+    """The folder of one fold in `out`: a cross-validation, or what it tracked."""
+    return out / f"{_NAME}{fold}"
+
+
+def fold_of(home: Path) -> int:
+    """The inverse of `fold_home`."""
+    return int(home.name.removeprefix(_NAME))

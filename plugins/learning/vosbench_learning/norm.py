@@ -26,33 +26,32 @@ class GroupNorm(nn.GroupNorm):
     def forward(self, x: Tensor) -> Tensor:
         return super().forward(x.float())
 
-    def observe(self, x: Tensor) -> tuple[Tensor, Moments]:
-        """`x` (B, C, h, w) normalised, and by what. Without gradients."""
-        batch, channels, height, width = x.shape
-        y, mean, inverse = torch.native_group_norm(
-            x.float(),
-            self.weight,
-            self.bias,
-            batch,
-            channels,
-            height * width,
-            self.num_groups,
-            self.eps,
-        )
-        return y, Moments(mean, inverse)
+    def normalise(self, x: Tensor, moments: Moments | None = None) -> tuple[Tensor, Moments]:
+        """`x` (B, C, h, w) by its own moments or by those of something else, and by which."""
+        x = x.float()
+        if moments is None:
+            batch, channels, height, width = x.shape
+            y, mean, inverse = torch.native_group_norm(
+                x,
+                self.weight,
+                self.bias,
+                batch,
+                channels,
+                height * width,
+                self.num_groups,
+                self.eps,
+            )
+            return y, Moments(mean, inverse)
+        each = x.shape[1] // self.num_groups
+        scale = moments.inverse.repeat_interleave(each, 1) * self.weight
+        shift = self.bias - moments.mean.repeat_interleave(each, 1) * scale
+        return x * scale[:, :, None, None] + shift[:, :, None, None], moments
 
     def moments(self, sample: Tensor) -> Moments:
         """Of a sample (B, C, ...)."""
         groups = sample.float().reshape(len(sample), self.num_groups, -1)
         variance, mean = torch.var_mean(groups, 2, correction=0)
         return Moments(mean, (variance + self.eps).rsqrt())
-
-    def by(self, moments: Moments, x: Tensor) -> Tensor:
-        """`x` (B, C, h, w) normalised by the moments of something else."""
-        each = x.shape[1] // self.num_groups
-        scale = moments.inverse.repeat_interleave(each, 1) * self.weight
-        shift = self.bias - moments.mean.repeat_interleave(each, 1) * scale
-        return x.float() * scale[:, :, None, None] + shift[:, :, None, None]
 
 
 def replace_norms(module: nn.Module, *, frozen: bool = False) -> None:

@@ -114,9 +114,8 @@ class Pyramid:
         for norm in norms:
             assert isinstance(norm, GroupNorm)
             name = _block("layer", _FINEST)
-            if name not in self.moments:
-                self.moments[name] = norm.moments(_every_third(merged, convolution))
-            cells = norm.by(self.moments[name], cells)
+            moments = self.moments.get(name) or norm.moments(_every_third(merged, convolution))
+            cells, self.moments[name] = norm.normalise(cells, moments)
         return cells
 
     def _merge(self, level: int) -> Tensor:
@@ -138,10 +137,7 @@ class Pyramid:
         y: Tensor = convolution(x)
         for norm in norms:
             assert isinstance(norm, GroupNorm)
-            if name in self.moments:
-                y = norm.by(self.moments[name], y)
-            else:
-                y, self.moments[name] = norm.observe(y)
+            y, self.moments[name] = norm.normalise(y, self.moments.get(name))
         return y
 
 
