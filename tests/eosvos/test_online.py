@@ -28,9 +28,9 @@ def test_a_rule_keeps_the_latest_frames_that_show_the_object(rule, seen):
     memory = Memory(rule)
     for t in range(6):
         shifted = np.roll(probabilities, t, axis=1)
-        memory.observe(shifted, 0.9, example)
-    memory.observe(np.zeros_like(probabilities), 0.0, example)
-    memory.observe(None, 0.0, example)
+        memory.observe(shifted, 0.9, 0, example)
+    memory.observe(np.zeros_like(probabilities), 0.0, 0, example)
+    memory.observe(None, 0.0, 0, example)
     left = [float(example.targets[0]["boxes"][0, 0]) for example in memory.examples]
     assert left == [10 + t for t in range(6)][-KEPT[rule] :]
 
@@ -42,7 +42,7 @@ def test_the_lagged_rule_takes_the_third_and_fourth_last_frame_if_the_object_was
         memory = Memory("lagged")
         for t, there in enumerate(found):
             shifted = np.roll(probabilities, t, axis=1) if there else None
-            memory.observe(shifted, 0.1, example)
+            memory.observe(shifted, 0.1, 0, example)
         return [float(e.targets[0]["boxes"][0, 0]) - 10 for e in memory.examples]
 
     assert left([1, 1]) == []
@@ -56,14 +56,23 @@ def test_only_the_confident_rule_asks_for_a_score(seen):
     example, probabilities = seen
     for rule in ("confident", "recent", "ignore"):
         memory = Memory(rule)
-        memory.observe(probabilities, 0.4, example)
+        memory.observe(probabilities, 0.4, 0, example)
         assert len(memory.examples) == (rule != "confident")
+
+
+def test_the_confident_rule_learns_from_no_frame_that_shows_a_part_only(seen):
+    example, probabilities = seen
+    shown = int((probabilities >= 0.5).sum())
+    for largest, kept in ((shown, 1), (int(1.4 * shown), 1), (int(1.5 * shown), 0)):
+        memory = Memory("confident")
+        memory.observe(probabilities, 0.9, largest, example)
+        assert len(memory.examples) == kept
 
 
 def test_the_ignoring_rule_marks_unsure_pixels_only(seen):
     example, probabilities = seen
     memory = Memory("ignore")
-    memory.observe(probabilities, 0.9, example)
+    memory.observe(probabilities, 0.9, 0, example)
     mask = memory.examples[0].targets[0]["masks"][0]
     assert mask[10:30, 10:40].eq(1).all()
     assert mask[30:40, 10:40].isnan().all()

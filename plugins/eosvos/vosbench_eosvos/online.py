@@ -26,6 +26,10 @@ LAGGED = (-3, -4)
 #: Rule "confident": least detection score of a frame to learn from.
 SURE_FRAME = 0.5
 
+#: Rule "confident": least share of its largest mask of late that the object must show. What is
+#: hidden, or was not found, would be learned as background, and not be found where it shows again.
+WHOLE = 0.7
+
 #: Rule "ignore": pixels whose probability lies in [low, high) are not learned from.
 UNSURE_PIXELS = (0.5, 0.95)
 
@@ -35,9 +39,9 @@ class Memory:
     """Past frames of one object that online adaptation may learn from.
 
     Attributes:
-        rule: "confident": the last two frames whose detection scored at least `SURE_FRAME`;
-            "recent": the last four; "ignore": the last one without its `UNSURE_PIXELS`; "lagged":
-            the third and the fourth last, found or not.
+        rule: "confident": the last two frames whose detection scored at least `SURE_FRAME` and that
+            show at least `WHOLE` of the object; "recent": the last four; "ignore": the last one
+            without its `UNSURE_PIXELS`; "lagged": the third and the fourth last, found or not.
             Frames in which nothing was found are no example in any of them.
     """
 
@@ -56,17 +60,23 @@ class Memory:
         return [example for example in kept if example is not None]
 
     def observe(
-        self, probabilities: Scores | None, score: float, example: Callable[[Scores], Example]
+        self,
+        probabilities: Scores | None,
+        score: float,
+        largest: int,
+        example: Callable[[Scores], Example],
     ) -> None:
         """Take note of a prediction.
 
         Args:
             probabilities: (H, W) of the object; None where nothing was found.
             score: of the detection; 0 where there was none.
+            largest: pixels of the object's largest mask of late.
             example: makes an example of a target (H, W), NaN where no loss may look.
         """
         mask = probabilities >= 0.5 if probabilities is not None else np.zeros((1, 1), bool)
-        if not mask.any() or (self.rule == "confident" and score < SURE_FRAME):
+        sure = score >= SURE_FRAME and mask.sum() >= WHOLE * largest
+        if not mask.any() or (self.rule == "confident" and not sure):
             if self.rule == "lagged":
                 self._kept.append(None)
             return

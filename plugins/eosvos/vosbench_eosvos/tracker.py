@@ -156,6 +156,7 @@ class EosvosTracker:
                 state.memory.observe(
                     state.probabilities,
                     state.score,
+                    state.window.largest(),
                     lambda target: self.examples.example(features, target),
                 )
                 if since % self.settings.online_every == 0:
