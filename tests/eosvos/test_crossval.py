@@ -5,6 +5,7 @@ import json
 import cv2
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from safetensors import safe_open
 
@@ -82,6 +83,41 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
     again = crossval("--no-train", "--weights", own, "--seed", "1")
     assert "copy-first+seed=1" in again
     assert "eosvos-1+enlarge=False+seed=1" in again
+
+
+def test_the_weights_that_ship_learn_from_all_videos_as_folds_do(
+    thirty_videos, training_folders, tmp_path
+):
+    photos = tmp_path / "photos.safetensors"
+    model = build_model(get_config("lite", **SMALL))
+    on_photos = LearnedOptimiser.create(model, "neuron", 7e-3, {"meta": "on photos"})
+    on_photos.save(photos)
+    result = CliRunner().invoke(
+        eosvos,
+        ["train", "--davis", str(thirty_videos), "--cache", str(tmp_path / "cache"),
+         "--photos", str(training_folders / "photos"), "--parent", str(photos),
+         "--out", str(tmp_path / "out"), "--parent-steps", "1", "--meta-steps", "1"],
+    )  # fmt: skip
+    assert result.exit_code == 0, (result.output, result.exception)
+    learned = LearnedOptimiser.load(tmp_path / "out/meta/last.safetensors")
+    assert learned.provenance["held out"] == []
+    assert learned.provenance["parent"]["parent"] == {"meta": "on photos"}
+    rates = torch.cat([rate.reshape(-1) for rate in learned.rates.values()])
+    assert float((rates - 7e-3).abs().max()) < 2e-3  # meta-training goes on from those of photos
+    moved = [
+        name for name in learned.learning if learned.state[name].ne(on_photos.state[name]).any()
+    ]
+    assert len(moved) > len(learned.learning) / 2
+
+
+def test_training_on_videos_needs_them(training_folders, tmp_path):
+    result = CliRunner().invoke(
+        eosvos,
+        ["train", "--photos", str(training_folders / "photos"), "--parent", __file__,
+         "--cache", str(tmp_path / "cache"), "--out", str(tmp_path / "out")],
+    )  # fmt: skip
+    assert isinstance(result.exception, UsageError)
+    assert "Give --davis" in str(result.exception)
 
 
 def test_the_outlines_that_ship_have_seen_these_videos(tmp_path):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from vosbench_eosvos.cli.ablation import ablate
-from vosbench_eosvos.cli.crossval import crossval
+from vosbench_eosvos.cli.crossval import crossval, train
 from vosbench_eosvos.cli.reference import import_reference
 from vosbench_eosvos.cli.training import finetune_init, metatrain, outline, pretrain, validate
 
@@ -27,6 +27,7 @@ for _command in (
     validate,
     import_reference,
     crossval,
+    train,
     ablate,
 ):
     eosvos.add_command(_command)

@@ -1,4 +1,4 @@
-"""The command that trains folds and tracks the videos that each held out."""
+"""The commands that train a recipe: without a fold's videos, which it then tracks, or on all."""
 
 from __future__ import annotations
 
@@ -15,17 +15,26 @@ if TYPE_CHECKING:
     from vosbench_eosvos.training.runs import DataFolders
 
 
+photos_option = click.option(
+    "--parent",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Weights that saw photos alone: of `pretrain` or `metatrain` without --davis.",
+)
+parent_steps_option = click.option(
+    "--parent-steps", default=400, show_default=True, help="Pre-training with videos."
+)
+meta_steps_option = click.option(
+    "--meta-steps", default=160, show_default=True, help="Meta-training after that."
+)
+
+
 @click.command()
 @data_options
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folds and runs."
 )
-@click.option(
-    "--parent",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Weights pre-trained on photos alone (`pretrain` without --davis).",
-)
+@photos_option
 @click.option("--folds", default="0,1,2,3,4", show_default=True, help="Which of the five.")
 @click.option(
     "--draw",
@@ -34,8 +43,8 @@ if TYPE_CHECKING:
     show_default=True,
     help="Folds drawn at random, or by kinds of videos (harsher). Each draw needs its own --out.",
 )
-@click.option("--parent-steps", default=400, show_default=True, help="Pre-training with videos.")
-@click.option("--meta-steps", default=160, show_default=True, help="Meta-training of each fold.")
+@parent_steps_option
+@meta_steps_option
 @click.option(
     "--outline-steps", default=1000, show_default=True, help="Training of each fold's outlines."
 )
@@ -109,6 +118,38 @@ def crossval(
         device=device,
         per_sequence=per_sequence,
     )
+
+
+@click.command()
+@data_options
+@click.option(
+    "--out",
+    required=True,
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the run.",
+)
+@photos_option
+@parent_steps_option
+@meta_steps_option
+def train(
+    folders: DataFolders,
+    bf16: bool,
+    device: str,
+    out: Path,
+    parent: Path,
+    parent_steps: int,
+    meta_steps: int,
+) -> None:
+    """Train on photos and all videos as `crossval` trains a fold: the weights to ship.
+
+    Nothing is held out, so what they are worth is what the folds of the same recipe say. The same
+    command resumes where it stopped.
+    """
+    from vosbench_eosvos.training.crossval import FoldSettings, train_without
+
+    settings = FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps)
+    path = train_without((), folders, parent, out, settings, bf16=bf16, device=device)
+    click.echo(f"wrote {path}")
 
 
 def _by_tracker(texts: tuple[str, ...]) -> dict[str, str]:

@@ -52,7 +52,7 @@ class FoldSettings:
     Attributes:
         parent_steps: of pre-training with videos, after that on photos.
         meta_steps: of meta-training; every task draws one of `inner_steps`, and the rates all
-            start at `start_rate`.
+            start at `start_rate`, if the weights from photos have none.
         outline_steps: of the network for outlines.
     """
 
@@ -64,32 +64,36 @@ class FoldSettings:
     seed: int = 0
 
 
-def train_fold(
+def train_without(
+    held_out: tuple[str, ...],
     folders: DataFolders,
     photo_parent: Path,
-    out: Path,
-    fold: int,
-    held_out: tuple[str, ...],
+    home: Path,
     settings: FoldSettings,
     *,
     bf16: bool,
     device: str = "cpu",
 ) -> Path:
-    """Train one fold in `out`/fold-N, or go on where it stopped; returns its weights.
+    """Train on photos and all videos but some in the folder `home`, or go on where it stopped.
 
     Args:
-        folders: photos and DAVIS. photo_parent: result of `pretrain` on the photos alone.
+        folders: photos and DAVIS.
+        photo_parent: weights that saw photos alone; where they were meta-trained, meta-training
+            starts from their learning rates.
         device: see `training_device`.
+
+    Returns:
+        The weights: the last state, nothing is selected.
 
     Raises:
         UsageError: `folders` has no videos.
     """
     if folders.davis is None:
-        raise UsageError("cross-validation needs videos", "Give --davis.")
-    home = fold_home(out, fold)
+        raise UsageError("this trains on videos", "Give --davis.")
     corpus = folders.everything_but(held_out)
     photos = LearnedOptimiser.load(photo_parent)
     place = training_device(device)
+    photos.config = changed(photos.config, mask_loss="cross_entropy")
     model = photos.build_model().to(place)
     model.bf16 = bf16
     pretraining = Pretraining(
@@ -114,6 +118,9 @@ def train_fold(
     learned = LearnedOptimiser.create(
         parent.build_model(), "neuron", settings.start_rate, provenance
     )
+    if photos.level == "neuron":
+        learned.rates = photos.rates
+        learned.provenance = {**provenance, "rate": "as on photos"}
     meta = MetaSettings(
         steps=settings.meta_steps,
         inner_steps=settings.inner_steps,
@@ -139,11 +146,17 @@ def train_folds(
     """Train some folds, and of each the network for outlines once there are records of all others.
 
     Args:
-        held_out: the videos that each fold's training never sees. The rest as in `train_fold`.
+        held_out: the videos that each fold's training never sees. The rest as in `train_without`.
     """
     for fold in folds:
-        weights = train_fold(
-            folders, photo_parent, out, fold, held_out[fold], settings, bf16=bf16, device=device
+        weights = train_without(
+            held_out[fold],
+            folders,
+            photo_parent,
+            fold_home(out, fold),
+            settings,
+            bf16=bf16,
+            device=device,
         )
         assert folders.davis is not None
         place = str(training_device(device))
