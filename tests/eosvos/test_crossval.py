@@ -88,25 +88,25 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
 def test_the_weights_that_ship_learn_from_all_videos_as_folds_do(
     thirty_videos, training_folders, tmp_path
 ):
-    photos = tmp_path / "photos.safetensors"
+    photos, rates = tmp_path / "photos.safetensors", tmp_path / "rates.safetensors"
     model = build_model(get_config("lite", **SMALL))
-    on_photos = LearnedOptimiser.create(model, "neuron", 7e-3, {"meta": "on photos"})
-    on_photos.save(photos)
+    LearnedOptimiser.create(model, "global", 1e-3, {"training": "on photos"}).save(photos)
+    LearnedOptimiser.create(model, "neuron", 7e-3, {"meta": "on photos"}).save(rates)
     result = CliRunner().invoke(
         eosvos,
         ["train", "--davis", str(thirty_videos), "--cache", str(tmp_path / "cache"),
          "--photos", str(training_folders / "photos"), "--parent", str(photos),
-         "--out", str(tmp_path / "out"), "--parent-steps", "1", "--meta-steps", "1"],
+         "--rates", str(rates), "--out", str(tmp_path / "out"), "--parent-steps", "1",
+         "--meta-steps", "1"],
     )  # fmt: skip
     assert result.exit_code == 0, (result.output, result.exception)
     learned = LearnedOptimiser.load(tmp_path / "out/meta/last.safetensors")
     assert learned.provenance["held out"] == []
-    assert learned.provenance["parent"]["parent"] == {"meta": "on photos"}
-    rates = torch.cat([rate.reshape(-1) for rate in learned.rates.values()])
-    assert float((rates - 7e-3).abs().max()) < 2e-3  # meta-training goes on from those of photos
-    moved = [
-        name for name in learned.learning if learned.state[name].ne(on_photos.state[name]).any()
-    ]
+    assert learned.provenance["parent"]["parent"] == {"training": "on photos"}
+    assert learned.provenance["rates"] == {"meta": "on photos"}
+    found = torch.cat([rate.reshape(-1) for rate in learned.rates.values()])
+    assert float((found - 7e-3).abs().max()) < 2e-3  # meta-training goes on from those of photos
+    moved = [n for n in learned.learning if learned.state[n].ne(model.state_dict()[n]).any()]
     assert len(moved) > len(learned.learning) / 2
 
 

@@ -7,7 +7,7 @@ model's configuration. Each is measured against the reference in `tests/eosvos/r
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,12 @@ from torchvision.models.detection.roi_heads import paste_masks_in_image
 
 from vosbench.types import Scores
 from vosbench_eosvos.detect import paste_all
-from vosbench_eosvos.model.config import PAPER_LOSSES
+from vosbench_eosvos.model.config import PAPER_LOSSES, ModelConfig
+from vosbench_eosvos.variants import Settings
+
+#: Least score of a detection that covers half of the expected box, with `windows`; others need
+#: `min_score`.
+WEAK_SCORE = 0.2
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,3 +72,20 @@ CONVENTIONS: dict[str, Conventions] = {
         forget_lost=True,
     ),
 }
+
+
+def tracking_config(trained: ModelConfig, settings: Settings) -> ModelConfig:
+    """The configuration of a model as it was trained, changed as `settings` ask."""
+    asked = {n: getattr(settings, n) for n in ("mask_window", "mask_scale", "mask_rois")}
+    changes = {
+        **CONVENTIONS[settings.conventions].losses,
+        **{name: value for name, value in asked.items() if value},
+    }
+    kept = max(settings.proposals, settings.proposals_alone)
+    config = replace(trained, **changes)
+    return replace(
+        config,
+        pre_nms=(config.pre_nms[0], max(kept, config.pre_nms[1])),
+        post_nms=(config.post_nms[0], kept),
+        min_score=min(WEAK_SCORE, settings.min_score) if settings.windows else settings.min_score,
+    )

@@ -40,6 +40,7 @@ def cross_validate(
     jobs: int,
     draw: str,
     settings: FoldSettings | None,
+    rates: Path | None,
     bf16: bool,
     device: str,
     per_sequence: bool = False,
@@ -72,7 +73,9 @@ def cross_validate(
         raise UsageError(f"no fold {unknown[0]}", f"Folds: 0 to {len(held_out) - 1}.")
     missing = []
     if settings is not None:
-        train_folds(folders, parent, out, folds, held_out, settings, bf16=bf16, device=device)
+        train_folds(
+            folders, parent, out, folds, held_out, settings, rates=rates, bf16=bf16, device=device
+        )
     for fold in folds:
         for names, files in _by_weights(trackers, options, others, out, fold):
             absent = [option for option, file in files.items() if not file.is_file()]

@@ -24,7 +24,7 @@ from torchvision.ops import clip_boxes_to_image
 from vosbench.types import Context, Frame, Image, LabelMap, Prediction, Scores, Targets
 from vosbench_eosvos.boxprop import propagate, scale_box, tight_box
 from vosbench_eosvos.colours import Bins, Colours, colour_bins
-from vosbench_eosvos.conventions import CONVENTIONS
+from vosbench_eosvos.conventions import CONVENTIONS, tracking_config
 from vosbench_eosvos.decide import Decision, decide
 from vosbench_eosvos.detect import Candidates, near
 from vosbench_eosvos.edges import follow_edges
@@ -52,10 +52,6 @@ _FINE_TUNING, _VIEWS, _PROPAGATION, _ONLINE = range(4)
 #: Detections of a frame that are looked at for an object.
 CANDIDATES = 8
 
-#: Least score of a detection that covers half of the expected box, with `windows`; others need
-#: `min_score`.
-WEAK_SCORE = 0.2
-
 #: Weight of the overlap with the expected box, besides `continuity`, where objects claim one thing.
 CLAIM = 1.5
 
@@ -79,22 +75,10 @@ class EosvosTracker:
         path = find_weights(self.settings.weights)
         ctx.used_file(path)
         learned = LearnedOptimiser.load(path)
-        kept = max(self.settings.proposals, self.settings.proposals_alone)
-        asked = {n: getattr(self.settings, n) for n in ("mask_window", "mask_scale", "mask_rois")}
-        changes = {**self.conventions.losses, **{n: value for n, value in asked.items() if value}}
-        config = replace(learned.config, **changes)
-        config = replace(
-            config,
-            pre_nms=(config.pre_nms[0], max(kept, config.pre_nms[1])),
-            post_nms=(config.post_nms[0], kept),
-            min_score=min(WEAK_SCORE, self.settings.min_score)
-            if self.settings.windows
-            else self.settings.min_score,
-        )
         self.device = torch.device(ctx.device)
         self.learned = replace(
             learned,
-            config=config,
+            config=tracking_config(learned.config, self.settings),
             rates={name: rate.to(self.device) for name, rate in learned.rates.items()},
         )
         self.model: MaskRCNN = self.learned.build_model().to(self.device)

@@ -19,7 +19,12 @@ photos_option = click.option(
     "--parent",
     required=True,
     type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Weights that saw photos alone: of `pretrain` or `metatrain` without --davis.",
+    help="Weights pre-trained on photos alone (`pretrain` without --davis).",
+)
+rates_option = click.option(
+    "--rates",
+    type=click.Path(path_type=Path, dir_okay=False, exists=True),
+    help="Weights whose learning rates meta-training starts from (`metatrain` without --davis).",
 )
 parent_steps_option = click.option(
     "--parent-steps", default=400, show_default=True, help="Pre-training with videos."
@@ -35,6 +40,7 @@ meta_steps_option = click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folds and runs."
 )
 @photos_option
+@rates_option
 @click.option("--folds", default="0,1,2,3,4", show_default=True, help="Which of the five.")
 @click.option(
     "--draw",
@@ -72,6 +78,7 @@ def crossval(
     device: str,
     out: Path,
     parent: Path,
+    rates: Path | None,
     folds: str,
     draw: str,
     parent_steps: int,
@@ -114,6 +121,7 @@ def crossval(
         )
         if train
         else None,
+        rates=rates,
         bf16=bf16,
         device=device,
         per_sequence=per_sequence,
@@ -129,6 +137,7 @@ def crossval(
     help="Folder of the run.",
 )
 @photos_option
+@rates_option
 @parent_steps_option
 @meta_steps_option
 def train(
@@ -137,6 +146,7 @@ def train(
     device: str,
     out: Path,
     parent: Path,
+    rates: Path | None,
     parent_steps: int,
     meta_steps: int,
 ) -> None:
@@ -148,7 +158,7 @@ def train(
     from vosbench_eosvos.training.crossval import FoldSettings, train_without
 
     settings = FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps)
-    path = train_without((), folders, parent, out, settings, bf16=bf16, device=device)
+    path = train_without((), folders, parent, out, settings, rates=rates, bf16=bf16, device=device)
     click.echo(f"wrote {path}")
 
 

@@ -21,7 +21,7 @@ from vosbench_eosvos.training.metatrain import MetaSettings, MetaTraining
 from vosbench_eosvos.training.outline import OutlineSettings, OutlineTraining
 from vosbench_eosvos.training.pretrain import Pretraining, PretrainSettings
 from vosbench_eosvos.training.records import record, recorded
-from vosbench_eosvos.training.runs import DataFolders
+from vosbench_eosvos.training.runs import DataFolders, with_rates_of
 from vosbench_learning.devices import training_device
 
 #: Draws of DAVIS-2016 train into five folds: "plain" at random, once; "kinds" with what is alike on
@@ -52,7 +52,7 @@ class FoldSettings:
     Attributes:
         parent_steps: of pre-training with videos, after that on photos.
         meta_steps: of meta-training; every task draws one of `inner_steps`, and the rates all
-            start at `start_rate`, if the weights from photos have none.
+            start at `start_rate` where no others are given.
         outline_steps: of the network for outlines.
     """
 
@@ -71,29 +71,28 @@ def train_without(
     home: Path,
     settings: FoldSettings,
     *,
+    rates: Path | None = None,
     bf16: bool,
     device: str = "cpu",
 ) -> Path:
     """Train on photos and all videos but some in the folder `home`, or go on where it stopped.
 
     Args:
-        folders: photos and DAVIS.
-        photo_parent: weights that saw photos alone; where they were meta-trained, meta-training
-            starts from their learning rates.
+        folders: photos and DAVIS. photo_parent: result of `pretrain` on the photos alone.
+        rates: weights whose learning rates meta-training starts from, of photos alone as well.
         device: see `training_device`.
 
     Returns:
         The weights: the last state, nothing is selected.
 
     Raises:
-        UsageError: `folders` has no videos.
+        UsageError: `folders` has no videos, or the learning rates are those of another model.
     """
     if folders.davis is None:
         raise UsageError("this trains on videos", "Give --davis.")
     corpus = folders.everything_but(held_out)
     photos = LearnedOptimiser.load(photo_parent)
     place = training_device(device)
-    photos.config = changed(photos.config, mask_loss="cross_entropy")
     model = photos.build_model().to(place)
     model.bf16 = bf16
     pretraining = Pretraining(
@@ -114,13 +113,16 @@ def train_without(
     pretraining.run()
     parent = LearnedOptimiser.load(pretraining.export)
     parent.config = changed(parent.config, mask_loss="lovasz")
-    provenance = {"parent": parent.provenance, "rate": settings.start_rate, "held out": held_out}
-    learned = LearnedOptimiser.create(
-        parent.build_model(), "neuron", settings.start_rate, provenance
-    )
-    if photos.level == "neuron":
-        learned.rates = photos.rates
-        learned.provenance = {**provenance, "rate": "as on photos"}
+    if rates is None:
+        learned = LearnedOptimiser.create(
+            parent.build_model(),
+            "neuron",
+            settings.start_rate,
+            {"parent": parent.provenance, "rate": settings.start_rate},
+        )
+    else:
+        learned = with_rates_of(LearnedOptimiser.load(rates), parent, rates)
+    learned.provenance["held out"] = held_out
     meta = MetaSettings(
         steps=settings.meta_steps,
         inner_steps=settings.inner_steps,
@@ -140,6 +142,7 @@ def train_folds(
     held_out: Sequence[tuple[str, ...]],
     settings: FoldSettings,
     *,
+    rates: Path | None = None,
     bf16: bool,
     device: str = "cpu",
 ) -> None:
@@ -155,6 +158,7 @@ def train_folds(
             photo_parent,
             fold_home(out, fold),
             settings,
+            rates=rates,
             bf16=bf16,
             device=device,
         )

@@ -142,7 +142,10 @@ def pretrain(
 
 
 def _pretrained(parent: Path, model: str, changes: dict[str, Any]) -> LearnedOptimiser:
+    """Weights to go on from; what their masks' loss was does not matter."""
     learned = LearnedOptimiser.load(parent)
+    loss = changes.get("mask_loss", learned.config.mask_loss)
+    learned.config = changed(learned.config, mask_loss=loss)
     wanted = changed(learned.config, name=model, **changes).to_dict()
     others = [k for k, v in learned.config.to_dict().items() if wanted[k] != v]
     if others:
@@ -182,7 +185,7 @@ def metatrain(
         learned = LearnedOptimiser.load(parent).to(place)
         learned.config = changed(learned.config, **changes)
         if rates is not None:
-            learned = _with_rates_of(LearnedOptimiser.load(rates), learned, rates)
+            learned = with_rates_of(LearnedOptimiser.load(rates), learned, rates)
         elif level is not None:
             learned = _with_rates(learned, level, rate, corpus, settings, bf16=bf16, device=place)
         check = FineTuneValidation(held_out, validation) if held_out else None
@@ -218,9 +221,15 @@ def _with_rates(
     return LearnedOptimiser.create(net, level, rate, {"parent": parent.provenance, "rate": rate})
 
 
-def _with_rates_of(
+def with_rates_of(
     other: LearnedOptimiser, parent: LearnedOptimiser, source: Path
 ) -> LearnedOptimiser:
+    """`parent` with the learning rates of `other`, which was read from `source`.
+
+    Raises:
+        UsageError: they are those of another model.
+    """
+
     def shapes(learned: LearnedOptimiser) -> dict[str, torch.Size]:
         return {name: learned.state[name].shape for name in learned.learning}
 
