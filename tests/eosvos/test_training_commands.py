@@ -29,10 +29,12 @@ def test_commands_train_from_photos_to_weights(training_folders, tmp_path):
     run("pretrain", *data, "--out", tmp_path / "p", *short, "--units", 1, "--unit-images", 1)
     first = tmp_path / "p/parent.safetensors"
     run("pretrain", *data, "--out", tmp_path / "q", *short, "--units", 1, "--unit-images", 1,
-        "--parent", first, "--rate", 1e-12, "--backbone-rate", 1e-12, "--paste", 0)  # fmt: skip
+        "--parent", first, "--rate", 1e-12, "--backbone-rate", 1e-12, "--paste", 0,
+        "--mask-loss", "lovasz")  # fmt: skip
     parent = tmp_path / "q/parent.safetensors"
     before, after = LearnedOptimiser.load(first), LearnedOptimiser.load(parent)
     assert all(torch.equal(t, after.state[n]) for n, t in before.state.items())
+    assert (before.config.mask_loss, after.config.mask_loss) == ("cross_entropy", "lovasz")
     assert after.provenance["parent"] == before.provenance
     run("metatrain", *data, "--out", tmp_path / "m", "--parent", parent, *short, "--tasks", 1,
         "--inner-steps", "1,2", "--start-rate", 1e-3, "--level", "parameter",
@@ -68,15 +70,17 @@ def test_learning_rates_of_another_model_are_refused(training_folders, tmp_path)
 
 
 def test_pretraining_refuses_the_weights_of_another_model(training_folders, tmp_path):
-    path = tmp_path / "lovasz.safetensors"
-    LearnedOptimiser.create(build_model(get_config("lite")), "global", 1e-3).save(path)
+    path = tmp_path / "narrow.safetensors"
+    LearnedOptimiser.create(build_model(get_config("lite", fpn_channels=16)), "global", 1e-3).save(
+        path
+    )
     result = CliRunner().invoke(
         eosvos,
         ["pretrain", "--photos", str(training_folders / "photos"),
          "--cache", str(tmp_path / "cache"),
          "--out", str(tmp_path / "p"), "--parent", str(path)],
     )  # fmt: skip
-    assert "another mask_loss" in str(result.exception)
+    assert "another fpn_channels" in str(result.exception)
 
 
 @pytest.mark.parametrize(
