@@ -9,8 +9,13 @@ from vosbench_eosvos.boxprop import tight_box
 from vosbench_eosvos.colours import Colours, colour_bins
 from vosbench_eosvos.decide import decide
 from vosbench_eosvos.detect import Candidates
+from vosbench_eosvos.judge import judge
+from vosbench_eosvos.model import Detections
 from vosbench_eosvos.motion import Motion
+from vosbench_eosvos.objects import ObjectState
+from vosbench_eosvos.online import Memory
 from vosbench_eosvos.rivals import assign, settle
+from vosbench_eosvos.variants import Settings
 from vosbench_eosvos.windows import Window, comes_back
 
 BOX = (100.0, 100.0, 150.0, 140.0)
@@ -53,6 +58,34 @@ def test_what_left_the_frame_comes_in_again_at_the_same_side():
     assert comes_back(found, left_at, size).tolist() == [True, False, False, False]
     assert comes_back(found, (0.0, 0.0, 30.0, 40.0), size).tolist() == [True, False, False, True]
     assert comes_back(found, BOX, size).all()
+
+
+def test_only_what_shows_a_part_of_itself_is_leaving():
+    past = window(BOX, BOX, BOX)
+    assert past.leaving((130.0, 100.0, 150.0, 140.0))
+    assert not past.leaving((110.0, 100.0, 150.0, 140.0))
+
+
+def possible(past, expected, *rows, index):
+    """Which detections, boxes with scores, can be an object that was last seen in `expected`."""
+    scores = torch.tensor([score for _, score in rows])
+    found = Detections(boxes(*(box for box, _ in rows)), scores, None, None, None)
+    state = ObjectState({}, {}, expected, Memory("confident"), None, past, None, None, None)
+    return judge(found, (240, 400), index, state, None, Settings())[1].tolist()
+
+
+def test_an_object_at_a_side_that_was_not_leaving_is_looked_for_everywhere():
+    past, at_side = window(*[(350.0, 100.0, 400.0, 140.0)] * 3), (350.0, 100.0, 400.0, 140.0)
+    inside = (280, 100, 330, 140), 0.9
+    assert possible(past, at_side, inside, index=12) == [True]
+    assert possible(past, (385.0, 100.0, 400.0, 140.0), inside, index=12) == [False]
+
+
+def test_a_weak_detection_where_a_lost_object_was_seen_whole_can_be_it():
+    past, part = window(BOX, BOX, BOX), (100.0, 100.0, 140.0, 120.0)
+    weak, elsewhere = ((102, 101, 151, 141), 0.3), ((160, 101, 210, 141), 0.3)
+    assert possible(past, part, weak, elsewhere, index=12) == [True, False]
+    assert possible(past, part, weak, elsewhere, index=3) == [False, False]
 
 
 def painted(left):
@@ -143,6 +176,19 @@ def test_nothing_elsewhere_is_the_object_while_it_is_seen_where_motion_carries_i
     assert chosen(reads, overlap=0.5, since=1) == 0
     assert chosen(reads, overlap=0.0, since=20) == 0  # it may have been hidden
     assert chosen({**reads, None: 0 * carried}, overlap=0.0, since=1) == 0
+
+
+def test_a_small_part_where_motion_does_not_carry_the_object_is_not_the_object():
+    carried = disc(80)
+    part = np.roll(carried, 30, axis=1)
+
+    def seen(largest, known=carried):
+        found = {1: candidates((BOX, 1.0), largest=largest, since=3)}
+        return decide(found, {1: known}, lambda *_: part, rivals=False)[1].mask.any()
+
+    area = int((part > 0.5).sum())
+    assert seen(3 * area) and not seen(5 * area)
+    assert seen(5 * area, known=part) and seen(5 * area, known=None)
 
 
 def held(behind, in_front, *, carried, largest=None):

@@ -19,7 +19,7 @@ from vosbench_eosvos.detect import paste_all
 from vosbench_eosvos.model.config import PAPER_LOSSES, ModelConfig
 from vosbench_eosvos.variants import Settings
 
-#: Least score of a detection that covers half of the expected box, with `windows`; others need
+#: Least score of a detection that is where the object is expected, with `windows`; others need
 #: `min_score`.
 WEAK_SCORE = 0.2
 

@@ -29,6 +29,10 @@ AGREED = 0.5
 #: it leaves less and less of it. Its inverse is the most: what grows is what flow carries instead.
 SHOWN = 0.5
 
+#: The same for an object that is detected, where its mask is not where motion carries it: less is a
+#: part of it.
+PART = 0.25
+
 #: Frames since its last detection for which an object that is seen where it is expected is not
 #: looked for elsewhere. After more, what is seen there may be what hides it.
 SETTLED = 6
@@ -132,6 +136,8 @@ def _holds(
     if _agrees(mask, carried):
         return True
     if best is None and found.since > HELD:
+        return False
+    if best is not None and carried is not None and mask.sum() < PART * found.largest:
         return False
     if mask.sum() < WON * (claimed > 0.5).sum():
         return False

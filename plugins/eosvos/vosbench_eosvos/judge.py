@@ -20,6 +20,10 @@ LIKE_BOX = 0.3
 #: background in it has the background's colours.
 THERE = 0.3
 
+#: Overlap (IoU) with the expected box, or with one of the last boxes of a lost object, from which a
+#: detection need not reach `min_score`.
+EXPECTED = 0.5
+
 #: Frames for which an object that no detection can be counts as seen a moment ago.
 HELD = 2
 
@@ -43,13 +47,16 @@ def judge(
     if state.box:
         overlap = box_iou(found.boxes, found.boxes.new_tensor([state.box]))[:, 0]
     possible = found.scores >= settings.min_score
+    lost = state.window.gap(index) > HELD
     if settings.windows and state.box:
-        possible = possible | (overlap >= 0.5)
+        possible = possible | (overlap >= EXPECTED)
+        if lost:  # what was seen of it meanwhile may have been a part
+            possible = possible | (state.window.overlap(found.boxes) >= EXPECTED)
         possible = possible & (state.window.misfit(found.boxes, index, state.box) <= 1)
-        if state.window.gap(index) > HELD:
+        if lost and state.window.leaving(state.box):
             possible = possible & comes_back(found.boxes, state.box, size)
     if look is not None:
         alike = torch.from_numpy(look.of_boxes(found.boxes) >= LIKE_BOX).to(overlap.device)
-        there = overlap >= THERE if state.window.gap(index) <= HELD else torch.zeros_like(alike)
+        there = torch.zeros_like(alike) if lost else overlap >= THERE
         possible = possible & (alike | there)
     return overlap, possible

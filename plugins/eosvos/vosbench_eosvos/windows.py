@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
+from torchvision.ops import box_iou
 
 from vosbench_eosvos.boxprop import Box
 
@@ -31,6 +32,9 @@ SUDDEN, GRADUAL = 2.2, 2.5
 
 #: Largest way of the box's centre in a frame, in sides of the expected box (roots of its area).
 WAY = 2.5
+
+#: Largest area of the last box of an object on its way out, as a share of the window's median.
+LEAVING = 0.7
 
 #: How near to a side of the frame a box touches it, as a share of the frame's short side.
 AT_SIDE = 0.02
@@ -70,17 +74,29 @@ class Window:
         """
         gap = max(1, self.gap(index))
         before = boxes.new_tensor([expected])
-        known = boxes.new_tensor([box for _, box, _ in self.past])
+        known = self._boxes().to(boxes)
         sudden = (_area(boxes) / _area(before)).log().abs() / math.log(SUDDEN)
         gradual = (_area(boxes) / _area(known).median()).log().abs() / math.log(GRADUAL)
         way = (_centre(boxes) - _centre(before)).norm(dim=1) / (WAY * _area(before).sqrt())
         return torch.maximum(torch.minimum(sudden, gradual) / gap**0.25, way / gap)
 
+    def overlap(self, boxes: Tensor) -> Tensor:
+        """Of each of boxes (n, 4), the largest overlap (IoU) with one of the past: (n,)."""
+        return box_iou(boxes, self._boxes().to(boxes)).amax(1)
+
+    def leaving(self, last: Box) -> bool:
+        """Whether an object that was seen last in the box `last` showed only a part of itself."""
+        usual = _area(self._boxes()).median()
+        return bool(_area(torch.tensor([last])) <= LEAVING * usual)
+
+    def _boxes(self) -> Tensor:
+        return torch.tensor([box for _, box, _ in self.past])
+
 
 def comes_back(boxes: Tensor, last: Box, size: tuple[int, int]) -> Tensor:
-    """Which boxes (n, 4) an object can have that is back after a while: (n,).
+    """Which boxes (n, 4) an object can have that went out of the frame: (n,).
 
-    One that was last seen at a side of the frame has left there, and comes in there again.
+    One that was last seen at a side of it has left there, and comes in there again.
     """
     left = _at_sides(boxes.new_tensor([last]), size)
     return (_at_sides(boxes, size) & left).any(1) | ~left.any()
