@@ -191,6 +191,19 @@ def test_a_small_part_where_motion_does_not_carry_the_object_is_not_the_object()
     assert seen(5 * area, known=part) and seen(5 * area, known=None)
 
 
+def test_the_whole_is_the_object_rather_than_a_surer_part_of_it():
+    whole = disc(80)
+    part = np.where(np.arange(whole.shape[1]) < 75, whole, 0)
+    found = {1: candidates((BOX, 2.1), (BOX, 2.0), largest=int(whole.sum()))}
+
+    def chosen(carried):
+        return decide(found, {1: carried}, lambda _, k: [part, whole][k], rivals=True)[1].best
+
+    assert chosen(whole) == 1
+    assert chosen(part) == 0  # it has become a part
+    assert chosen(None) == 0
+
+
 def held(behind, in_front, *, carried, largest=None):
     """What is left of an undetected object that is read as `behind`, if it is held at all; its
     `largest` mask of late was where motion carries it."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+import torch
 
 from vosbench.types import Mask, Scores
 from vosbench_eosvos.detect import Candidates
@@ -21,6 +22,9 @@ from vosbench_eosvos.rivals import WON, assign, settle
 
 #: Detections of a frame that are tried for an object until one holds.
 ROUNDS = 3
+
+#: Detections of an object whose masks are read to choose among them.
+COMPARED = 3
 
 #: Overlap (IoU) with the carried mask from which a mask is where motion carries the object.
 AGREED = 0.5
@@ -71,9 +75,9 @@ def decide(
         cut_out: probabilities (H, W) of an object's detection.
         rivals: let no two objects have one detection or one pixel.
     """
-    left = dict(found)
-    looks = {i: candidates.look for i, candidates in found.items()}
     read = functools.cache(cut_out)
+    left = {i: _compared(i, candidates, carried[i], read) for i, candidates in found.items()}
+    looks = {i: candidates.look for i, candidates in found.items()}
 
     def stays(i: int, detected: Mapping[int, Scores]) -> bool:
         """Whether the object can be read where motion carries it, and is not hidden there."""
@@ -116,6 +120,25 @@ def decide(
     return {i: Decision(won[i], best[i]) for i in left}
 
 
+def _compared(identity: int, found: Candidates, carried: Scores | None, read: CutOut) -> Candidates:
+    """An object's detections, those of most worth weighed by their masks instead of their boxes.
+
+    A part is often a surer detection than the whole, and a box that it fills is purer in colour.
+    Its mask is not where motion carries the whole.
+    """
+    best = found.worth.argsort(descending=True)[:COMPARED].tolist()
+    possible = [k for k in best if found.worth[k] > -torch.inf]
+    if carried is None or len(possible) < 2:
+        return found
+    more = torch.zeros_like(found.worth)
+    for k in possible:
+        mask = read(identity, k) > 0.5
+        more[k] += _overlap(mask, carried > 0.5)
+        if found.look is not None:
+            more[k] += found.look.of_mask(mask) - found.look.of_boxes(found.boxes[k : k + 1]).item()
+    return replace(found, worth=found.worth + more, claim=found.claim + more)
+
+
 def _choose(found: Mapping[int, Candidates], *, rivals: bool) -> dict[int, int | None]:
     """The index of each object's detection, or None if none can be it."""
     if rivals:
@@ -148,8 +171,12 @@ def _agrees(mask: Mask, carried: Scores | None) -> bool:
     """Whether a mask (H, W) is where motion carries the object's last one."""
     if carried is None or not mask.any():
         return False
-    moved = carried > 0.5
-    return bool((mask & moved).sum() >= AGREED * (mask | moved).sum())
+    return _overlap(mask, carried > 0.5) >= AGREED
+
+
+def _overlap(mask: Mask, other: Mask) -> float:
+    """IoU of two masks (H, W), 0 of two empty ones."""
+    return float((mask & other).sum() / max(1, (mask | other).sum()))
 
 
 def _leaps(found: Candidates, index: int) -> bool:
