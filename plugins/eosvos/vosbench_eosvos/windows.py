@@ -82,7 +82,8 @@ class Window:
 
     def overlap(self, boxes: Tensor) -> Tensor:
         """Of each of boxes (n, 4), the largest overlap (IoU) with one of the past: (n,)."""
-        return box_iou(boxes, self._boxes().to(boxes)).amax(1)
+        overlaps: Tensor = box_iou(boxes, self._boxes().to(boxes))
+        return overlaps.amax(1)
 
     def leaving(self, last: Box) -> bool:
         """Whether an object that was seen last in the box `last` showed only a part of itself."""
