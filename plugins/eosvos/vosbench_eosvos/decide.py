@@ -9,6 +9,7 @@ nobody detects is held there, unless others are in front.
 from __future__ import annotations
 
 import functools
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -126,16 +127,19 @@ def _compared(identity: int, found: Candidates, carried: Scores | None, read: Cu
     A part is often a surer detection than the whole, and a box that it fills is purer in colour.
     Its mask is not where motion carries the whole.
     """
-    best = found.worth.argsort(descending=True)[:COMPARED].tolist()
-    possible = [k for k in best if found.worth[k] > -torch.inf]
+    worth = found.worth.tolist()
+    possible = [k for k, value in enumerate(worth) if value > -math.inf]
     if carried is None or len(possible) < 2:
         return found
+    best = sorted(possible, key=worth.__getitem__, reverse=True)[:COMPARED]
+    there = carried > 0.5
+    masks = [read(identity, k) > 0.5 for k in best]
+    gains = np.array([_overlap(mask, there) for mask in masks])
+    if found.look is not None:
+        gains += [found.look.of_mask(mask) for mask in masks]
+        gains -= found.look.of_boxes(found.boxes[best])
     more = torch.zeros_like(found.worth)
-    for k in possible:
-        mask = read(identity, k) > 0.5
-        more[k] += _overlap(mask, carried > 0.5)
-        if found.look is not None:
-            more[k] += found.look.of_mask(mask) - found.look.of_boxes(found.boxes[k : k + 1]).item()
+    more[best] = torch.from_numpy(gains).to(more)
     return replace(found, worth=found.worth + more, claim=found.claim + more)
 
 

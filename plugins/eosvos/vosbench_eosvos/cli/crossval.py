@@ -9,29 +9,10 @@ import click
 
 from vosbench.cli.names import TRACKER
 from vosbench.cli.options import setting_option
-from vosbench_eosvos.cli.options import data_options, parse_steps
+from vosbench_eosvos.cli.options import data_options, parse_steps, recipe_options
 
 if TYPE_CHECKING:
     from vosbench_eosvos.training.runs import DataFolders
-
-
-photos_option = click.option(
-    "--parent",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Weights pre-trained on photos alone (`pretrain` without --davis).",
-)
-rates_option = click.option(
-    "--rates",
-    type=click.Path(path_type=Path, dir_okay=False, exists=True),
-    help="Weights whose learning rates meta-training starts from (`metatrain` without --davis).",
-)
-parent_steps_option = click.option(
-    "--parent-steps", default=400, show_default=True, help="Pre-training with videos."
-)
-meta_steps_option = click.option(
-    "--meta-steps", default=160, show_default=True, help="Meta-training after that."
-)
 
 
 @click.command()
@@ -39,8 +20,7 @@ meta_steps_option = click.option(
 @click.option(
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folds and runs."
 )
-@photos_option
-@rates_option
+@recipe_options
 @click.option("--folds", default="0,1,2,3,4", show_default=True, help="Which of the five.")
 @click.option(
     "--draw",
@@ -49,8 +29,6 @@ meta_steps_option = click.option(
     show_default=True,
     help="Folds drawn at random, or by kinds of videos (harsher). Each draw needs its own --out.",
 )
-@parent_steps_option
-@meta_steps_option
 @click.option(
     "--outline-steps", default=1000, show_default=True, help="Training of each fold's outlines."
 )
@@ -136,10 +114,7 @@ def crossval(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the run.",
 )
-@photos_option
-@rates_option
-@parent_steps_option
-@meta_steps_option
+@recipe_options
 def train(
     folders: DataFolders,
     bf16: bool,

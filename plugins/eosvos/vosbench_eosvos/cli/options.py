@@ -93,6 +93,32 @@ def training_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return run_options(loaders(command))
 
 
+def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add what the recipe of a fold starts from, and for how long it trains."""
+    weights = click.Path(path_type=Path, dir_okay=False, exists=True)
+    return _with_options(
+        command,
+        click.option(
+            "--parent",
+            required=True,
+            type=weights,
+            help="Weights pre-trained on photos alone (`pretrain` without --davis).",
+        ),
+        click.option(
+            "--rates",
+            type=weights,
+            help="Weights whose learning rates meta-training starts from (`metatrain` without "
+            "--davis).",
+        ),
+        click.option(
+            "--parent-steps", default=400, show_default=True, help="Pre-training with videos."
+        ),
+        click.option(
+            "--meta-steps", default=160, show_default=True, help="Meta-training after that."
+        ),
+    )
+
+
 def validation_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Add what to score; the command gets `validation`."""
 
