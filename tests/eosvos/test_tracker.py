@@ -180,7 +180,7 @@ def test_an_object_seen_a_moment_ago_is_not_asked_for_its_colours_where_it_is_ex
 def test_steps_see_the_given_frame_and_new_views_of_it_in_turn(make_context, scene):
     frames, masks = scene(1)
     tracker = EosvosTracker(make_context())
-    features = tracker.examples.look(frames[0].image)
+    features = tracker.examples.look(frames[0].image).whole()
     itself = tracker.examples.example(features, masks[0][1])
     given = frames[0], masks[0][1], itself, (0, 1)
     batches = tracker.examples.batches(*given, alone=True)

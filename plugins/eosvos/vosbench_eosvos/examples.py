@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import torch
 
 from vosbench.types import Frame, Image, Mask, Scores
 from vosbench_eosvos.boxprop import scale_box, tight_box
 from vosbench_eosvos.conventions import CONVENTIONS
+from vosbench_eosvos.features import FrameFeatures
 from vosbench_eosvos.finetune import (
     Batches,
     Example,
@@ -44,8 +44,8 @@ class Examples:
         self._settings = settings
         self._conventions = CONVENTIONS[settings.conventions]
 
-    def look(self, image: Image) -> StageOutputs:
-        """What the stages that never learn see in a frame, at working size."""
+    def look(self, image: Image) -> FrameFeatures:
+        """A frame at working size, as the stages that never learn see it."""
         settings = self._settings
         size = working_size(
             (image.shape[0], image.shape[1]),
@@ -54,11 +54,7 @@ class Examples:
             enlarge=settings.enlarge,
         )
         working = to_size(image, size, interpolate=self._conventions.interpolate)
-        with torch.no_grad():
-            features: StageOutputs = self._model(
-                to_tensor(working, device_of(self._model)), stop=self._depth
-            )
-        return features
+        return FrameFeatures(self._model, self._depth, to_tensor(working, device_of(self._model)))
 
     def example(self, features: StageOutputs, mask: Mask | Scores) -> Example:
         """A frame and the object in it.
@@ -90,7 +86,7 @@ class Examples:
         def drawn(step: int, draw: Draw, count: int) -> Example:
             random = np.random.default_rng(derive_seed(*seed, step))
             pairs = [draw(frame.image, mask, random) for _ in range(count)]
-            return join([self.example(self.look(image), inside) for image, inside in pairs])
+            return join([self.example(self.look(image).whole(), inside) for image, inside in pairs])
 
         def in_turn(step: int) -> Example:
             return drawn(step, imagined_view, 1) if step % 2 else as_given(step // 2)

@@ -1,10 +1,9 @@
 """Where to look for an object, with `crop`: around where it is expected. Cost follows the object.
 
-The stages that never learn see the whole frame once, for all objects; each object's own stages,
-pyramid and heads see a region of their outputs. Group norm would see less background there than in
-the whole frame, so it divides by the moments of the last frame that was seen whole. Filters see
-less, too, and tell an object from its likes less well: what is not found for sure, or cut off, is
-looked for in the whole frame, and so are several objects (figures: `benchmarks/finetune.md`).
+Group norm would see less background in a region than in the whole frame, so it divides by the
+moments of the last frame that was seen whole. Filters see less, too, and tell an object from its
+likes less well: what is not found for sure, or cut off, is looked for in the whole frame, and so
+are several objects (figures: `benchmarks/finetune.md`).
 """
 
 from __future__ import annotations
@@ -68,6 +67,13 @@ class Region:
     def size(self) -> tuple[int, int]:
         """Height and width."""
         return self.height, self.width
+
+    def grown(self, size: tuple[int, int]) -> Region:
+        """With a cell more on every side where an image of `size` has one."""
+        top, left = max(self.top - CELL, 0), max(self.left - CELL, 0)
+        bottom = min(self.top + self.height + CELL, size[0])
+        right = min(self.left + self.width + CELL, size[1])
+        return Region(top, left, bottom - top, right - left)
 
     def inside(self, box: Box) -> Box:
         """A box of the image, in the region's own pixels."""

@@ -29,6 +29,7 @@ from vosbench_eosvos.decide import Decision, decide
 from vosbench_eosvos.detect import Candidates, near
 from vosbench_eosvos.edges import follow_edges
 from vosbench_eosvos.examples import Examples
+from vosbench_eosvos.features import FrameFeatures
 from vosbench_eosvos.finetune import cycle, fine_tune
 from vosbench_eosvos.judge import HELD, judge
 from vosbench_eosvos.learned import LearnedOptimiser
@@ -42,7 +43,7 @@ from vosbench_eosvos.surroundings import SURE, Overview, Region, surroundings, w
 from vosbench_eosvos.variants import WITHOUT_NETWORK, Settings
 from vosbench_eosvos.weights import find_outline, find_weights
 from vosbench_eosvos.windows import Window
-from vosbench_learning.backbone import StageOutputs, padded
+from vosbench_learning.backbone import padded
 from vosbench_learning.seeds import derive_seed
 from vosbench_learning.working_size import bfloat16_pays
 
@@ -66,7 +67,7 @@ class EosvosTracker:
     Attributes:
         objects: the objects of the sequence by id.
         examples: makes of frames what the network sees and learns from.
-        features: what the stages that never learn see in the present frame, at working size.
+        features: the present frame, at working size, as the stages that never learn see it.
     """
 
     def __init__(self, ctx: Context) -> None:
@@ -99,7 +100,7 @@ class EosvosTracker:
     def init(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune one model for each object."""
         self.objects = {}
-        self.features: StageOutputs | None = self.examples.look(frame.image)
+        self.features: FrameFeatures | None = self.examples.look(frame.image)
         self._colours: tuple[int, Bins] | None = None
         self._motion = Motion(frame.image) if self.settings.motion else None
         self._learn(frame, targets, ctx)
@@ -141,7 +142,7 @@ class EosvosTracker:
                     state.probabilities,
                     state.score,
                     state.window.largest(),
-                    lambda target: self.examples.example(features, target),
+                    lambda target: self.examples.example(features.whole(), target),
                 )
                 if since % self.settings.online_every == 0:
                     self._adapt(frame, tracked, state, ctx.seed, after_step)
@@ -176,7 +177,7 @@ class EosvosTracker:
             self.objects[identity] = tracked
             if mask.any():
                 assert self.features is not None
-                given = self.examples.example(self.features, mask)
+                given = self.examples.example(self.features.whole(), mask)
                 if self._outlines is not None:
                     tables[identity] = colour_table(frame.image, mask)
                 first_boxes[identity] = tuple(given.targets[0]["boxes"][0].tolist())
@@ -260,7 +261,7 @@ class EosvosTracker:
             options["proposals"] = [boxes.to(self.device)]
             options["kept_proposals"] = settings.proposals
         found: Detections
-        seen = region.cut(self.features)
+        seen = self.features.within(region)
         if region.size != size and state.overview is not None:
             options["moments"] = state.overview.moments
         [found] = functional_call(self.model, dict(state.params), (seen,), options)
