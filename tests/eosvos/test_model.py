@@ -109,9 +109,12 @@ def test_extra_proposals_take_part(batch):
         model.box_delta.weight.zero_()
         model.box_delta.bias.zero_()
         without, given = model(batch[0]), model(batch[0], proposals=extra)
+        alone = model(batch[0], proposals=extra, kept_proposals=0)
     assert not (without[0].boxes == extra[0]).all(1).any()
     assert (given[0].boxes == extra[0]).all(1).any()
     assert len(given[1].boxes) == len(without[1].boxes)
+    for found, asked in zip(alone, extra, strict=True):
+        torch.testing.assert_close(found.boxes, asked)
 
 
 @pytest.mark.parametrize("depth", [0, 2, 3, 4, 8])

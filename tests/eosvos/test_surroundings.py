@@ -10,6 +10,7 @@ import torch
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+import vosbench_eosvos.detect as detect_module
 import vosbench_eosvos.tracker as tracker_module
 from vosbench_eosvos.surroundings import EVERY, LEAST, Region, surroundings, whole_image
 from vosbench_eosvos.tracker import EosvosTracker
@@ -92,12 +93,14 @@ def wide(scene):
 
 @pytest.fixture
 def looked(monkeypatch):
-    """Sizes of what trackers look at, as they do; the fakes' scores are low."""
+    """Sizes of what trackers look at, as they do; the fakes score low and lie anywhere."""
     sizes, cut = [], Region.cut
     monkeypatch.setattr(
         Region, "cut", lambda region, of: sizes.append(region.size) or cut(region, of)
     )
     monkeypatch.setattr(tracker_module, "SURE", 0.05)
+    monkeypatch.setattr(detect_module, "SURE", 0.05)
+    monkeypatch.setattr(detect_module, "PLACED", 0.0)
     return sizes
 
 
@@ -130,6 +133,19 @@ def test_where_the_tracker_is_not_sure_it_looks_everywhere(make_context, wide, l
     monkeypatch.setattr(tracker_module, "SURE", 1.01)
     tracker.track(frames[2], {}, ctx)
     assert looked == [WHOLE, WHOLE]
+
+
+def test_what_is_found_elsewhere_in_a_part_is_looked_for_everywhere(
+    make_context, wide, looked, monkeypatch
+):
+    frames, masks = wide
+    ctx = make_context(learn_from="frame", min_score=0.05, iterations=2)
+    tracker = EosvosTracker(ctx)
+    tracker.init(frames[0], {1: masks[0][1]}, ctx)
+    tracker.track(frames[1], {}, ctx)
+    monkeypatch.setattr(detect_module, "PLACED", 1.01)
+    tracker.track(frames[2], {}, ctx)
+    assert looked == [WHOLE, PART, WHOLE]
 
 
 def test_for_several_objects_the_tracker_looks_everywhere(make_context, wide, looked):

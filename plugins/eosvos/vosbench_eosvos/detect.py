@@ -16,7 +16,7 @@ from vosbench_eosvos.boxprop import Box
 from vosbench_eosvos.colours import Look
 from vosbench_eosvos.model import Detections, Rank
 from vosbench_eosvos.model.pyramid import Pyramid
-from vosbench_eosvos.surroundings import Region
+from vosbench_eosvos.surroundings import PLACED, SURE, Region
 
 
 def near(box: Box, weight: float) -> Rank:
@@ -63,6 +63,15 @@ class Candidates:
         if not len(self.worth) or not bool(self.worth.max() > -torch.inf):
             return None
         return int(self.worth.argmax())
+
+    def are_enough(self, size: tuple[int, int]) -> bool:
+        """Whether nobody has to look beyond their region of an image of `size` (height, width)."""
+        best = self.best()
+        return (
+            best is not None
+            and bool(self.scores[best] >= SURE and self.overlap[best] >= PLACED)
+            and self.region.holds(self.boxes[best].tolist(), size)
+        )
 
     def without(self, index: int) -> Candidates:
         """The same where detection `index` cannot be the object."""

@@ -27,6 +27,10 @@ STEP = 2 * CELL
 #: Least score of a detection, in the frame before and in the region, for which a part is enough.
 SURE = 0.8
 
+#: Least overlap (IoU) of a detection in the region with the expected box: boxes there are proposed
+#: around that one alone, which may be wrong.
+PLACED = 0.7
+
 #: Pixels from a side of the region within which a box is cut off by it.
 NEAR = 8
 

@@ -223,12 +223,7 @@ class EosvosTracker:
         if recent and state.box and state.score >= SURE and self._alone():
             region = surroundings(state.box, size)
         around = self._candidates_in(region, frame, identity, state, seed)
-        best = around.best()
-        if region == everywhere or (
-            best is not None
-            and around.scores[best] >= SURE
-            and region.holds(around.boxes[best].tolist(), size)
-        ):
+        if region == everywhere or around.are_enough(size):
             return around
         return self._candidates_in(everywhere, frame, identity, state, seed)
 
@@ -259,7 +254,8 @@ class EosvosTracker:
                 itself=self.conventions.last_box_too,
             )
             options["proposals"] = [boxes.to(self.device)]
-            options["kept_proposals"] = settings.proposals
+            # In a region they are enough: what they do not find for sure is looked for everywhere.
+            options["kept_proposals"] = settings.proposals if region.size == size else 0
         found: Detections
         seen = self.features.within(region)
         if region.size != size and state.overview is not None:

@@ -193,7 +193,8 @@ class MaskRCNN(nn.Module):
             targets: one an image.
             proposals: further boxes (n, 4) an image to consider besides the RPN's (box
                 propagation).
-            kept_proposals: use only so many of the RPN's, the best.
+            kept_proposals: use only so many of the RPN's, the best. With further boxes and 0, it
+                does not run.
             max_detections: return at most so many an image (the mask head runs on these only).
             rank: what detections are worth, from their boxes (n, 4) and scores (n,); suppression
                 and order go by it instead of the score.
@@ -322,10 +323,11 @@ class MaskRCNN(nn.Module):
         growths: Sequence[float],
     ) -> list[Detections]:
         limit = self.config.max_detections if max_detections is None else max_detections
-        found, _ = self._propose(pyramid, size)
-        found = [f[:kept_proposals] for f in found]  # best first
-        if proposals is not None:
-            found = [torch.cat(pair) for pair in zip(found, proposals, strict=True)]
+        found = list(proposals or ())
+        if not found or kept_proposals != 0:
+            own, _ = self._propose(pyramid, size)
+            own = [boxes[:kept_proposals] for boxes in own]  # best first
+            found = [torch.cat(p) for p in zip(own, found, strict=True)] if found else own
         images = _image_index(found)
         score, delta = self._box_head(pyramid, images, torch.cat(found))
         score = score.softmax(-1)[:, 1]
