@@ -38,7 +38,7 @@ NEAR = 8
 WHOLE = 0.7
 
 #: Frames from one that is looked at as a whole to the next.
-EVERY = 5
+EVERY = 10
 
 
 @dataclass(frozen=True)

@@ -73,7 +73,7 @@ class Settings:
     crop: bool = _option(
         True,
         "look for an object that is alone around its expected box only, in the whole of every "
-        "fifth frame and where it is not found for sure",
+        "tenth frame and where it is not found for sure",
     )
     conventions: str = _option(
         "own",
