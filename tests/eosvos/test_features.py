@@ -62,3 +62,11 @@ def test_no_more_than_a_cell_around_a_region_is_looked_at_and_the_whole_once(see
     whole = features.whole()
     features.within(REGIONS["inside"])
     assert features.whole() is whole and shown[2:] == [(300, 427)]
+
+
+def test_regions_that_add_up_to_the_image_are_cut_from_the_whole(seen):
+    features, shown = seen
+    for _ in range(3):
+        features.within(REGIONS["inside"])
+    part, whole = (192, 256), (300, 427)
+    assert shown == [part, part, whole]

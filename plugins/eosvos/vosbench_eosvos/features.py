@@ -1,7 +1,7 @@
 """A frame as the stages that never learn see it, computed where somebody looks.
 
-They are most of what a small object costs in a frame, for they see it at full size, and one object
-alone is mostly looked for around its expected box.
+At full size, they would be most of what a small object costs in a frame, for objects are mostly
+looked for around their expected boxes only.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class FrameFeatures:
         self._depth = depth
         self._image = image
         self._whole: StageOutputs | None = None
+        self._looked = 0
         self.size: tuple[int, int] = (image.shape[2], image.shape[3])
 
     def whole(self) -> StageOutputs:
@@ -38,14 +39,16 @@ class FrameFeatures:
         return self._whole
 
     def within(self, region: Region) -> StageOutputs:
-        """What they see of a region, and of no more than a cell around it if nothing else is known.
+        """What they see of a region, looking no further than a cell around it.
 
         A cell is further than the three stages see that do not learn in the model that ships, so
-        the result is the same.
+        the result is the same. Where regions of several objects add up to the image, it is looked
+        at as a whole.
         """
-        if self._whole is not None or region.size == self.size:
-            return region.cut(self.whole())
         around = region.grown(self.size)
+        self._looked += around.height * around.width
+        if self._whole is not None or self._looked >= self.size[0] * self.size[1]:
+            return region.cut(self.whole())
         inner = Region(region.top - around.top, region.left - around.left, *region.size)
         return inner.cut(self._look(around))
 

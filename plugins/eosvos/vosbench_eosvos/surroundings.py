@@ -2,8 +2,8 @@
 
 Group norm would see less background in a region than in the whole frame, so it divides by the
 moments of the last frame that was seen whole. Filters see less, too, and tell an object from its
-likes less well: what is not found for sure, or cut off, is looked for in the whole frame, and so
-are several objects (figures: `benchmarks/finetune.md`).
+likes less well: what is not found for sure, elsewhere than expected, or cut off, is looked for in
+the whole frame (figures: `benchmarks/finetune.md`).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ are fine-tuned on their own first frame.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -161,16 +161,12 @@ class EosvosTracker:
         asked = ctx.snapshots.get("iterations", ())
         return sorted({self.settings.iterations, *(int(n) for n in asked)})
 
-    def _alone(self, given: Collection[int] = ()) -> bool:
-        """Whether there is but one object, with those that are `given` now."""
-        return len({*self.objects, *given}) == 1
-
     def _learn(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune on the objects that `targets` gives away, all to the first number of steps,
         then all to the next, so that the marks tell what each number alone would have taken."""
         runs = {}
         first_boxes, tables = {}, {}
-        alone = self._alone(targets)
+        alone = len({*self.objects, *targets}) == 1
         after_step = _counted(ctx)
         for identity, mask in targets.items():
             tracked = TrackedObject(identity, frame.index)
@@ -220,7 +216,7 @@ class EosvosTracker:
                 state.box, state.carried = scale_box(moved[0], frame.size, size), moved[1]
         region = everywhere = whole_image(size)
         recent = state.overview is not None and state.overview.serves(frame.index)
-        if recent and state.box and state.score >= SURE and self._alone():
+        if recent and state.box and state.score >= SURE:
             region = surroundings(state.box, size)
         around = self._candidates_in(region, frame, identity, state, seed)
         if region == everywhere or around.are_enough(size):

@@ -72,8 +72,8 @@ class Settings:
     enlarge: bool = _option(True, "enlarge smaller frames to `short_side` too")
     crop: bool = _option(
         True,
-        "look for an object that is alone around its expected box only, in the whole of every "
-        "tenth frame and where it is not found for sure",
+        "look for an object around its expected box only, in the whole of every tenth frame and "
+        "where it is not found for sure",
     )
     conventions: str = _option(
         "own",
