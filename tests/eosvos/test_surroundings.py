@@ -148,15 +148,18 @@ def test_what_is_found_elsewhere_in_a_part_is_looked_for_everywhere(
     assert looked == [WHOLE, PART, WHOLE]
 
 
-def test_each_of_several_objects_is_looked_for_around_itself(make_context, wide, looked):
+@pytest.mark.parametrize(("apart", "size"), [(300, PART), (60, WHOLE)])
+def test_several_objects_are_looked_for_around_themselves_unless_another_is_near(
+    apart, size, make_context, wide, looked
+):
     frames, masks = wide
     ctx = make_context(learn_from="frame", min_score=0.05, iterations=2)
     tracker = EosvosTracker(ctx)
-    other = np.roll(masks[0][1], 300, axis=1)
+    other = np.roll(masks[0][1], apart, axis=1)
     tracker.init(frames[0], {1: masks[0][1], 2: other}, ctx)
     for frame in frames[1:]:
         tracker.track(frame, {}, ctx)
-    assert looked == [WHOLE] * 2 + [PART] * 2
+    assert looked == [WHOLE] * 2 + [size] * 2
 
 
 def test_what_has_learned_online_looks_everywhere_first(make_context, wide, looked):

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from vosbench.types import Mask, Scores
-from vosbench_eosvos.boxprop import Box
+from vosbench_eosvos.boxprop import Box, scale_box
 from vosbench_eosvos.colours import Colours
 from vosbench_eosvos.finetune import Example, Params
+from vosbench_eosvos.motion import Motion
 from vosbench_eosvos.online import Memory
 from vosbench_eosvos.outline.sight import Table
 from vosbench_eosvos.surroundings import Overview
@@ -47,6 +48,18 @@ class ObjectState:
     probabilities: Scores | None = None
     carried: Scores | None = None
     overview: Overview | None = None
+
+    def expect(self, motion: Motion | None, native: tuple[int, int], size: tuple[int, int]) -> None:
+        """Take note of where motion carries the object in the present frame.
+
+        Args:
+            native: (height, width) of the frame. size: of the working image.
+        """
+        self.carried = None
+        if motion is not None and self.mask is not None:
+            moved = motion.carry(self.mask)
+            if moved is not None:
+                self.box, self.carried = scale_box(moved[0], native, size), moved[1]
 
 
 @dataclass

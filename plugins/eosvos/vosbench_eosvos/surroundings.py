@@ -3,7 +3,7 @@
 Group norm would see less background in a region than in the whole frame, so it divides by the
 moments of the last frame that was seen whole. Filters see less, too, and tell an object from its
 likes less well: what is not found for sure, elsewhere than expected, or cut off, is looked for in
-the whole frame (figures: `benchmarks/finetune.md`).
+the whole frame, and so is what has another object near (figures: `benchmarks/finetune.md`).
 """
 
 from __future__ import annotations
@@ -94,6 +94,11 @@ class Region:
                 box[:2], box[2:], starts, lengths, size[::-1], strict=True
             )
         )
+
+    def meets(self, box: Box) -> bool:
+        """Whether some of a box of the image lies in the region."""
+        x1, y1, x2, y2 = self.inside(box)
+        return x1 < self.width and x2 > 0 and y1 < self.height and y2 > 0
 
     def offset(self, boxes: Tensor) -> Tensor:
         """What to add to `boxes` (n, 4) of the region to have them in the image: (4,)."""

@@ -12,7 +12,7 @@ are fine-tuned on their own first frame.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from torch.func import functional_call
 from torchvision.ops import clip_boxes_to_image
 
 from vosbench.types import Context, Frame, Image, LabelMap, Prediction, Scores, Targets
-from vosbench_eosvos.boxprop import propagate, scale_box, tight_box
+from vosbench_eosvos.boxprop import Box, propagate, scale_box, tight_box
 from vosbench_eosvos.colours import Bins, Colours, colour_bins
 from vosbench_eosvos.conventions import CONVENTIONS, tracking_config
 from vosbench_eosvos.decide import Decision, decide
@@ -113,7 +113,14 @@ class EosvosTracker:
         pasted: dict[tuple[int, int], Scores] = {}
         for steps in self._steps(ctx):
             known = {i: t.states[steps] for i, t in self.objects.items() if steps in t.states}
-            found = {i: self._candidates(frame, i, s, ctx.seed) for i, s in known.items()}
+            for state in known.values():
+                state.expect(self._motion, frame.size, self.features.size)
+            found = {
+                i: self._candidates(
+                    frame, i, s, [o.box for j, o in known.items() if j != i and o.box], ctx.seed
+                )
+                for i, s in known.items()
+            }
             for identity, answer in self._answer(frame, known, found).items():
                 pasted[identity, steps] = answer
         self._learn(frame, targets, ctx)
@@ -205,19 +212,22 @@ class EosvosTracker:
                 ctx.snapshot_ready(f"iterations={steps}")
 
     @torch.no_grad()
-    def _candidates(self, frame: Frame, identity: int, state: ObjectState, seed: int) -> Candidates:
-        """What the object's detector takes for it in this frame, and what can be it."""
+    def _candidates(
+        self, frame: Frame, identity: int, state: ObjectState, others: Sequence[Box], seed: int
+    ) -> Candidates:
+        """What the object's detector takes for it in this frame, and what can be it.
+
+        Args:
+            others: where other objects are expected.
+        """
         assert self.features is not None
         size = self.features.size
-        state.carried = None
-        if self._motion is not None and state.mask is not None:
-            moved = self._motion.carry(state.mask)
-            if moved is not None:
-                state.box, state.carried = scale_box(moved[0], frame.size, size), moved[1]
         region = everywhere = whole_image(size)
         recent = state.overview is not None and state.overview.serves(frame.index)
         if recent and state.box and state.score >= SURE:
             region = surroundings(state.box, size)
+        if any(region.meets(box) for box in others):  # alike ones are told apart by all boxes
+            region = everywhere
         around = self._candidates_in(region, frame, identity, state, seed)
         if region == everywhere or around.are_enough(size):
             return around
