@@ -134,12 +134,12 @@ def _compared(identity: int, found: Candidates, carried: Scores | None, read: Cu
     best = sorted(possible, key=worth.__getitem__, reverse=True)[:COMPARED]
     there = carried > 0.5
     masks = [read(identity, k) > 0.5 for k in best]
-    gains = np.array([_overlap(mask, there) for mask in masks])
+    gains = np.zeros(len(worth))
+    gains[best] = [_overlap(mask, there) for mask in masks]
     if found.look is not None:
-        gains += [found.look.of_mask(mask) for mask in masks]
-        gains -= found.look.of_boxes(found.boxes[best])
-    more = torch.zeros_like(found.worth)
-    more[best] = torch.from_numpy(gains).to(more)
+        gains[best] += [found.look.of_mask(mask) for mask in masks]
+        gains[best] -= found.look.of_boxes(found.boxes)[best]
+    more = torch.from_numpy(gains).to(found.worth)
     return replace(found, worth=found.worth + more, claim=found.claim + more)
 
 
