@@ -124,28 +124,22 @@ def test_the_tracker_looks_around_the_object_and_at_times_and_when_it_is_gone_ev
     assert looked == [PART, WHOLE]
 
 
-def test_where_the_tracker_is_not_sure_it_looks_everywhere(make_context, wide, looked, monkeypatch):
-    frames, masks = wide
-    ctx = make_context(learn_from="frame", min_score=0.05, iterations=2)
-    tracker = EosvosTracker(ctx)
-    tracker.init(frames[0], {1: masks[0][1]}, ctx)
-    tracker.track(frames[1], {}, ctx)
-    monkeypatch.setattr(tracker_module, "SURE", 1.01)
-    tracker.track(frames[2], {}, ctx)
-    assert looked == [WHOLE, WHOLE]
-
-
-def test_what_is_found_elsewhere_in_a_part_is_looked_for_everywhere(
-    make_context, wide, looked, monkeypatch
+@pytest.mark.parametrize(
+    ("module", "limit", "sizes"),
+    [(tracker_module, "SURE", [WHOLE, WHOLE]), (detect_module, "PLACED", [WHOLE, PART, WHOLE])],
+    ids=["not sure before", "elsewhere than expected"],
+)
+def test_what_is_not_found_for_sure_where_it_is_expected_is_looked_for_everywhere(
+    module, limit, sizes, make_context, wide, looked, monkeypatch
 ):
     frames, masks = wide
     ctx = make_context(learn_from="frame", min_score=0.05, iterations=2)
     tracker = EosvosTracker(ctx)
     tracker.init(frames[0], {1: masks[0][1]}, ctx)
     tracker.track(frames[1], {}, ctx)
-    monkeypatch.setattr(detect_module, "PLACED", 1.01)
+    monkeypatch.setattr(module, limit, 1.01)
     tracker.track(frames[2], {}, ctx)
-    assert looked == [WHOLE, PART, WHOLE]
+    assert looked == sizes
 
 
 @pytest.mark.parametrize(("apart", "size"), [(300, PART), (60, WHOLE)])
