@@ -65,7 +65,7 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
 
     table = crossval("--per-sequence")
     assert all(f"| {name} | " in table for name in DRAWS["kinds"][FOLD])
-    weights = tmp_path / f"out/fold-{FOLD}/meta/last.safetensors"
+    weights = tmp_path / f"out/fold-{FOLD}/weights.safetensors"
     learned = LearnedOptimiser.load(weights)
     assert learned.provenance["held out"] == list(DRAWS["kinds"][FOLD])
     rows = {line.split(" | ")[0].strip("| "): line for line in table.splitlines() if "|" in line}
@@ -100,10 +100,12 @@ def test_the_weights_that_ship_learn_from_all_videos_as_folds_do(
          "--meta-steps", "1"],
     )  # fmt: skip
     assert result.exit_code == 0, (result.output, result.exception)
-    learned = LearnedOptimiser.load(tmp_path / "out/meta/last.safetensors")
+    learned = LearnedOptimiser.load(tmp_path / "out/weights.safetensors")
     assert learned.provenance["held out"] == []
-    assert learned.provenance["parent"]["parent"] == {"training": "on photos"}
-    assert learned.provenance["rates"] == {"meta": "on photos"}
+    trainings = learned.provenance["mean of"]
+    assert [t["meta"]["settings"]["seed"] for t in trainings] == [0, 1]
+    assert trainings[0]["parent"]["parent"] == {"training": "on photos"}
+    assert trainings[0]["rates"] == {"meta": "on photos"}
     found = torch.cat([rate.reshape(-1) for rate in learned.rates.values()])
     assert float((found - 7e-3).abs().max()) < 2e-3  # meta-training goes on from those of photos
     moved = [n for n in learned.learning if learned.state[n].ne(model.state_dict()[n]).any()]

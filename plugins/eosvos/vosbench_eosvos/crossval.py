@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from vosbench.errors import UsageError
-from vosbench_eosvos.folds import fold_home, fold_of
+from vosbench_eosvos.folds import WEIGHTS, fold_home, fold_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -125,7 +125,7 @@ def _by_weights(
     """
     from vosbench_eosvos.variants import handcrafted_specs, specs
 
-    own = {spec.name: "meta/last.safetensors" for spec in specs()}
+    own = {spec.name: WEIGHTS for spec in specs()}
     own |= {spec.name: "parent/parent.safetensors" for spec in handcrafted_specs()}
     drawn = {spec.name for spec in specs() if "outline" not in spec.settings}
     said = any(option.startswith("outline=") for option in options)

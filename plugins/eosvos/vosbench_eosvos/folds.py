@@ -6,6 +6,9 @@ from pathlib import Path
 
 _NAME = "fold-"
 
+#: The weights that a fold's training ends with, in the fold's folder.
+WEIGHTS = "weights.safetensors"
+
 
 def fold_home(out: Path, fold: int) -> Path:
     """The folder of one fold in `out`: a cross-validation, or what it tracked."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import click
 
 from vosbench_eosvos.cli.ablation import ablate
+from vosbench_eosvos.cli.averaging import average
 from vosbench_eosvos.cli.crossval import crossval, train
 from vosbench_eosvos.cli.reference import import_reference
 from vosbench_eosvos.cli.training import finetune_init, metatrain, outline, pretrain, validate
@@ -23,6 +24,7 @@ for _command in (
     pretrain,
     metatrain,
     finetune_init,
+    average,
     outline,
     validate,
     import_reference,

@@ -61,6 +61,7 @@ def crossval(
     draw: str,
     parent_steps: int,
     meta_steps: int,
+    trainings: int,
     outline_steps: int,
     trackers: tuple[str, ...],
     options: tuple[str, ...],
@@ -73,7 +74,7 @@ def crossval(
     """Train five folds of DAVIS-2016 train; run trackers on the videos that each held out.
 
     Options are chosen by this table: no video in it was seen by the weights that track it. The same
-    command resumes where it stopped. Trackers of e-OSVOS get OUT/fold-N/meta/last.safetensors and,
+    command resumes where it stopped. Trackers of e-OSVOS get OUT/fold-N/weights.safetensors and,
     for their outlines, OUT/fold-N/outline/outline.safetensors, which learns from what the other
     folds' weights make of videos they never saw and so needs them all (or -o outline=edges). The
     handcrafted baseline gets OUT/fold-N/parent/parent.safetensors, others what --weights says:
@@ -95,7 +96,10 @@ def crossval(
         jobs=jobs,
         draw=draw,
         settings=FoldSettings(
-            parent_steps=parent_steps, meta_steps=meta_steps, outline_steps=outline_steps
+            parent_steps=parent_steps,
+            meta_steps=meta_steps,
+            trainings=trainings,
+            outline_steps=outline_steps,
         )
         if train
         else None,
@@ -124,6 +128,7 @@ def train(
     rates: Path | None,
     parent_steps: int,
     meta_steps: int,
+    trainings: int,
 ) -> None:
     """Train on photos and all videos as `crossval` trains a fold: the weights to ship.
 
@@ -132,7 +137,7 @@ def train(
     """
     from vosbench_eosvos.training.crossval import FoldSettings, train_without
 
-    settings = FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps)
+    settings = FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps, trainings=trainings)
     path = train_without((), folders, parent, out, settings, rates=rates, bf16=bf16, device=device)
     click.echo(f"wrote {path}")
 

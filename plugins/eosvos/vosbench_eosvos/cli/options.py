@@ -116,6 +116,13 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
         click.option(
             "--meta-steps", default=160, show_default=True, help="Meta-training after that."
         ),
+        click.option(
+            "--trainings",
+            default=2,
+            show_default=True,
+            type=click.IntRange(min=1),
+            help="How often it is meta-trained, with other draws; the mean is taken.",
+        ),
     )
 
 
