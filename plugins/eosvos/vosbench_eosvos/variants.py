@@ -197,9 +197,10 @@ ABLATION: dict[str, int | None] = {
     "eosvos-10-neuron-lr": 2,
     "eosvos-10-gn-lovasz": 3,
     "eosvos-10-boxprop": 4,
-    "eosvos-10+sizes=no+outline=mask": None,  # longer meta-training, finer masks
-    "eosvos-10": None,
-    "eosvos-10-ona": 5,
+    # Longer meta-training, finer masks; like the rows above without the development split.
+    "eosvos-10+weights=eosvos-lite-24+sizes=no+outline=mask": None,
+    "eosvos-10+weights=eosvos-lite-24": None,
+    "eosvos-10-ona+weights=eosvos-lite-24": 5,
 }
 
 
