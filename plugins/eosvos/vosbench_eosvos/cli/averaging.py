@@ -17,7 +17,7 @@ import click
 def average(weights: tuple[Path, ...], out: Path) -> None:
     """Write the mean of WEIGHTS, of several trainings from one start.
 
-    They track better than each of them, for chance makes each training lose other objects:
+    It mostly tracks better than each of them, for chance makes each lose other objects:
 
     \b
       vosbench eosvos metatrain --parent P --seed 1 --out runs/1 ...
