@@ -32,7 +32,7 @@ def cross_validate(
     parent: Path,
     out: Path,
     *,
-    folds: tuple[int, ...],
+    folds: tuple[int, ...] | None,
     trackers: tuple[str, ...],
     options: tuple[str, ...],
     others: Mapping[str, str],
@@ -53,6 +53,7 @@ def cross_validate(
     fold is left out for it, and the last line says so; without `settings` none are trained.
 
     Args:
+        folds: None stands for all of the draw.
         trackers: those of e-OSVOS get the fold's weights, the handcrafted baseline its parent.
         options: of all trackers that take weights.
         others: tracker -> where its weights of a fold are instead, "{fold}" for its number; one
@@ -69,6 +70,7 @@ def cross_validate(
         raise UsageError(
             "outline-lite has learned from these videos", "Leave it out: each fold has its own."
         )
+    folds = tuple(range(len(held_out))) if folds is None else folds
     if unknown := [fold for fold in folds if fold >= len(held_out)]:
         raise UsageError(f"no fold {unknown[0]}", f"Folds: 0 to {len(held_out) - 1}.")
     missing = []

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
     "--out", required=True, type=click.Path(path_type=Path, file_okay=False), help="Folds and runs."
 )
 @recipe_options
-@click.option("--folds", default="0,1,2,3,4", show_default=True, help="Which of the five.")
+@click.option("--folds", help="Which of the draw, such as 0,2; default: all.")
 @click.option(
     "--draw",
     default="plain",
-    type=click.Choice(["plain", "kinds"]),
+    type=click.Choice(["plain", "kinds", "halves"]),
     show_default=True,
-    help="Folds drawn at random, or by kinds of videos (harsher). Each draw needs its own --out.",
+    help="Five folds drawn at random, five by kinds of videos (harsher), or two halves (a third of "
+    "the time). Each draw needs its own --out.",
 )
 @click.option(
     "--outline-steps", default=1000, show_default=True, help="Training of each fold's outlines."
@@ -57,7 +58,7 @@ def crossval(
     out: Path,
     parent: Path,
     rates: Path | None,
-    folds: str,
+    folds: str | None,
     draw: str,
     parent_steps: int,
     meta_steps: int,
@@ -71,7 +72,7 @@ def crossval(
     per_sequence: bool,
     train: bool,
 ) -> None:
-    """Train five folds of DAVIS-2016 train; run trackers on the videos that each held out.
+    """Train folds of DAVIS-2016 train; run trackers on the videos that each held out.
 
     Options are chosen by this table: no video in it was seen by the weights that track it. The same
     command resumes where it stopped. Trackers of e-OSVOS get OUT/fold-N/weights.safetensors and,
@@ -88,7 +89,7 @@ def crossval(
         folders,
         parent,
         out,
-        folds=parse_steps(folds, "--folds"),
+        folds=None if folds is None else parse_steps(folds, "--folds"),
         trackers=trackers,
         options=options,
         others=_by_tracker(others),

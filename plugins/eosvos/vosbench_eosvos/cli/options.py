@@ -111,7 +111,10 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
             "--davis).",
         ),
         click.option(
-            "--parent-steps", default=400, show_default=True, help="Pre-training with videos."
+            "--parent-steps",
+            default=400,
+            show_default=True,
+            help="Pre-training with videos; 0 meta-trains from --parent as it is.",
         ),
         click.option(
             "--meta-steps", default=160, show_default=True, help="Meta-training after that."

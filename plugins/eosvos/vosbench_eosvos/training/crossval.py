@@ -27,9 +27,10 @@ from vosbench_eosvos.training.records import record, recorded
 from vosbench_eosvos.training.runs import DataFolders, with_rates_of
 from vosbench_learning.devices import training_device
 
-#: Draws of DAVIS-2016 train into five folds: "plain" at random, once; "kinds" with what is alike on
-#: one side (two wheels, vehicles, animals on land, birds and what hangs from lines, people), so
-#: that no fold is tracked by weights that saw its like.
+#: Draws of DAVIS-2016 train into folds: "plain", five at random, once; "kinds", five with what is
+#: alike on one side (two wheels, vehicles, animals on land, birds and what hangs from lines,
+#: people), so that no fold is tracked by weights that saw its like; "halves", two of "plain" each
+#: and half of its last, for machines on which five trainings take too long.
 DRAWS: dict[str, tuple[tuple[str, ...], ...]] = {
     "plain": (
         ("bear", "breakdance-flare", "car-turn", "flamingo", "mallard-water", "motocross-bumps"),
@@ -46,6 +47,13 @@ DRAWS: dict[str, tuple[tuple[str, ...], ...]] = {
         ("breakdance-flare", "dance-jump", "hike", "hockey", "lucia", "swing", "tennis"),
     ),
 }
+DRAWS["halves"] = tuple(
+    tuple(sorted((*first, *second, *shared)))
+    for first, second, shared in (
+        (*DRAWS["plain"][:2], DRAWS["plain"][4][:3]),
+        (*DRAWS["plain"][2:4], DRAWS["plain"][4][3:]),
+    )
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +61,7 @@ class FoldSettings:
     """The budget of a fold: forty minutes on one core that does nothing else.
 
     Attributes:
-        parent_steps: of pre-training with videos, after that on photos.
+        parent_steps: of pre-training with videos, after that on photos; 0 leaves it out.
         meta_steps: of meta-training; every task draws one of `inner_steps`, and the rates all
             start at `start_rate` where no others are given.
         trainings: how often it is meta-trained, with other draws.

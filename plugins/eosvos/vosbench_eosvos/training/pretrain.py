@@ -152,6 +152,8 @@ class Pretraining:
                     scores.write(
                         self.step, {**self._validation(self.model), "seconds": self.seconds}
                     )
+        if lead and not self.settings.steps:  # what it started from
+            self.checkpoint()
         self._loader.close()
 
     def advance(self) -> dict[str, float]:
