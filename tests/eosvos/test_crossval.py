@@ -85,6 +85,18 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
     assert "eosvos-1+enlarge=False+seed=1" in again
 
 
+def train(davis, folders, home, *options):
+    """`vosbench eosvos train` on all videos with one meta step; its weights."""
+    result = CliRunner().invoke(
+        eosvos,
+        ["train", "--davis", str(davis), "--cache", str(home / "cache"),
+         "--photos", str(folders / "photos"), "--out", str(home / "out"), "--meta-steps", "1",
+         *map(str, options)],
+    )  # fmt: skip
+    assert result.exit_code == 0, (result.output, result.exception)
+    return LearnedOptimiser.load(home / "out/weights.safetensors")
+
+
 def test_the_weights_that_ship_learn_from_all_videos_as_folds_do(
     thirty_videos, training_folders, tmp_path
 ):
@@ -92,15 +104,8 @@ def test_the_weights_that_ship_learn_from_all_videos_as_folds_do(
     model = build_model(get_config("lite", **SMALL))
     LearnedOptimiser.create(model, "global", 1e-3, {"training": "on photos"}).save(photos)
     LearnedOptimiser.create(model, "neuron", 7e-3, {"meta": "on photos"}).save(rates)
-    result = CliRunner().invoke(
-        eosvos,
-        ["train", "--davis", str(thirty_videos), "--cache", str(tmp_path / "cache"),
-         "--photos", str(training_folders / "photos"), "--parent", str(photos),
-         "--rates", str(rates), "--out", str(tmp_path / "out"), "--parent-steps", "1",
-         "--meta-steps", "1"],
-    )  # fmt: skip
-    assert result.exit_code == 0, (result.output, result.exception)
-    learned = LearnedOptimiser.load(tmp_path / "out/weights.safetensors")
+    options = "--parent", photos, "--rates", rates, "--parent-steps", 1
+    learned = train(thirty_videos, training_folders, tmp_path, *options)
     assert learned.provenance["held out"] == []
     trainings = learned.provenance["mean of"]
     assert [t["meta"]["settings"]["seed"] for t in trainings] == [0, 1]
@@ -118,18 +123,11 @@ def test_without_pretraining_on_videos_meta_training_starts_from_the_photos_weig
     photos = tmp_path / "photos.safetensors"
     model = build_model(get_config("lite", **SMALL))
     LearnedOptimiser.create(model, "neuron", 7e-3, {"meta": "on photos"}).save(photos)
-    result = CliRunner().invoke(
-        eosvos,
-        ["train", "--davis", str(thirty_videos), "--cache", str(tmp_path / "cache"),
-         "--photos", str(training_folders / "photos"), "--parent", str(photos),
-         "--rates", str(photos), "--out", str(tmp_path / "out"), "--parent-steps", "0",
-         "--meta-steps", "1", "--trainings", "1"],
-    )  # fmt: skip
-    assert result.exit_code == 0, (result.output, result.exception)
+    options = "--parent", photos, "--rates", photos, "--parent-steps", 0, "--trainings", 1
+    learned = train(thirty_videos, training_folders, tmp_path, *options)
     start = LearnedOptimiser.load(tmp_path / "out/parent/parent.safetensors")
     for name, value in model.state_dict().items():
         torch.testing.assert_close(start.state[name], value, rtol=1e-3, atol=1e-4)
-    learned = LearnedOptimiser.load(tmp_path / "out/weights.safetensors")
     assert learned.provenance["mean of"][0]["parent"]["steps"] == 0
 
 

@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     default="plain",
     type=click.Choice(["plain", "kinds", "halves"]),
     show_default=True,
-    help="Five folds drawn at random, five by kinds of videos (harsher), or two halves (a third of "
-    "the time). Each draw needs its own --out.",
+    help="Five folds drawn at random, five by kinds of videos (harsher), or two halves (two "
+    "trainings instead of five). Each draw needs its own --out.",
 )
 @click.option(
     "--outline-steps", default=1000, show_default=True, help="Training of each fold's outlines."
