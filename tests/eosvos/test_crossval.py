@@ -86,12 +86,11 @@ def test_a_fold_is_trained_without_its_videos_and_tracks_them(
 
 
 def train(davis, folders, home, *options):
-    """`vosbench eosvos train` on all videos with one meta step; its weights."""
+    """`vosbench eosvos train` on all videos; its weights."""
     result = CliRunner().invoke(
         eosvos,
         ["train", "--davis", str(davis), "--cache", str(home / "cache"),
-         "--photos", str(folders / "photos"), "--out", str(home / "out"), "--meta-steps", "1",
-         *map(str, options)],
+         "--photos", str(folders / "photos"), "--out", str(home / "out"), *map(str, options)],
     )  # fmt: skip
     assert result.exit_code == 0, (result.output, result.exception)
     return LearnedOptimiser.load(home / "out/weights.safetensors")
@@ -104,7 +103,7 @@ def test_the_weights_that_ship_learn_from_all_videos_as_folds_do(
     model = build_model(get_config("lite", **SMALL))
     LearnedOptimiser.create(model, "global", 1e-3, {"training": "on photos"}).save(photos)
     LearnedOptimiser.create(model, "neuron", 7e-3, {"meta": "on photos"}).save(rates)
-    options = "--parent", photos, "--rates", rates, "--parent-steps", 1
+    options = "--parent", photos, "--rates", rates, "--parent-steps", 1, "--meta-steps", 1
     learned = train(thirty_videos, training_folders, tmp_path, *options)
     assert learned.provenance["held out"] == []
     trainings = learned.provenance["mean of"]
@@ -117,18 +116,25 @@ def test_the_weights_that_ship_learn_from_all_videos_as_folds_do(
     assert len(moved) > len(learned.learning) / 2
 
 
-def test_without_pretraining_on_videos_meta_training_starts_from_the_photos_weights(
-    thirty_videos, training_folders, tmp_path
+@pytest.mark.parametrize("meta_steps", [0, 1])
+def test_what_is_trained_no_step_is_as_it_was(
+    thirty_videos, training_folders, tmp_path, meta_steps
 ):
     photos = tmp_path / "photos.safetensors"
     model = build_model(get_config("lite", **SMALL))
     LearnedOptimiser.create(model, "neuron", 7e-3, {"meta": "on photos"}).save(photos)
-    options = "--parent", photos, "--rates", photos, "--parent-steps", 0, "--trainings", 1
-    learned = train(thirty_videos, training_folders, tmp_path, *options)
+    learned = train(
+        thirty_videos, training_folders, tmp_path, "--parent", photos, "--rates", photos,
+        "--parent-steps", 0, "--meta-steps", meta_steps, "--trainings", 1,
+    )  # fmt: skip
     start = LearnedOptimiser.load(tmp_path / "out/parent/parent.safetensors")
     for name, value in model.state_dict().items():
         torch.testing.assert_close(start.state[name], value, rtol=1e-3, atol=1e-4)
-    assert learned.provenance["mean of"][0]["parent"]["steps"] == 0
+    moved = [n for n in learned.learning if learned.state[n].ne(start.state[n]).any()]
+    assert bool(moved) == bool(meta_steps)
+    [training] = learned.provenance["mean of"]
+    assert training["parent"]["steps"] == 0
+    assert training["meta"]["steps"] == meta_steps
 
 
 def test_training_on_videos_needs_them(training_folders, tmp_path):

@@ -117,7 +117,10 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Pre-training with videos; 0 meta-trains from --parent as it is.",
         ),
         click.option(
-            "--meta-steps", default=160, show_default=True, help="Meta-training after that."
+            "--meta-steps",
+            default=160,
+            show_default=True,
+            help="Meta-training after that; 0 leaves it out.",
         ),
         click.option(
             "--trainings",

@@ -306,6 +306,8 @@ class MetaTraining:
                     self._validate(lead)
                 if lead and (last or self.step % self.settings.checkpoint_every == 0):
                     self.checkpoint()
+        if lead and not self.settings.steps:  # what it started from
+            self._export("last")
         self._loader.close()
 
     def _draw(self, step: int, unit: int) -> tuple[Task, int]:
