@@ -125,13 +125,15 @@ def test_what_is_trained_no_step_is_as_it_was(
     LearnedOptimiser.create(model, "neuron", 7e-3, {"meta": "on photos"}).save(photos)
     learned = train(
         thirty_videos, training_folders, tmp_path, "--parent", photos, "--rates", photos,
-        "--parent-steps", 0, "--meta-steps", meta_steps, "--trainings", 1,
+        "--parent-steps", 0, "--meta-steps", meta_steps, "--trainings", 1, "--rate-scale", 1.5,
     )  # fmt: skip
     start = LearnedOptimiser.load(tmp_path / "out/parent/parent.safetensors")
     for name, value in model.state_dict().items():
         torch.testing.assert_close(start.state[name], value, rtol=1e-3, atol=1e-4)
     moved = [n for n in learned.learning if learned.state[n].ne(start.state[n]).any()]
     assert bool(moved) == bool(meta_steps)
+    found = torch.cat([rate.reshape(-1) for rate in learned.rates.values()])
+    assert found.median() == pytest.approx(1.5 * 7e-3, rel=0.01)
     [training] = learned.provenance["mean of"]
     assert training["parent"]["steps"] == 0
     assert training["meta"]["steps"] == meta_steps

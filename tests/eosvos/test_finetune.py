@@ -95,6 +95,19 @@ def test_snapshots_are_what_shorter_runs_give(tiny, model, examples):
         assert same(snapshots[steps], alone)
 
 
+def test_the_mean_goes_over_the_last_steps_of_each_number(tiny, model, examples):
+    start = tiny.initial_parameters(drop_frozen=True)
+    at = tuple(range(6))
+    each = dict(fine_tune(model, tiny, start, cycle(examples), at=at, seed=0))
+    means = dict(fine_tune(model, tiny, start, cycle(examples), at=at, seed=0, average=0.4))
+    for steps, last_ones in ((0, (0,)), (1, (1,)), (2, (2,)), (3, (3,)), (4, (3, 4)), (5, (4, 5))):
+        for name, mean in means[steps].items():
+            expected = torch.stack([each[step][name] for step in last_ones]).mean(0)
+            torch.testing.assert_close(mean, expected, rtol=1e-5, atol=1e-7)
+    alone = last(fine_tune(model, tiny, start, cycle(examples), at=(5,), seed=0, average=0.4))
+    assert same(means[5], alone)
+
+
 def test_steps_cycle_through_the_examples(tiny, model, examples):
     start = tiny.initial_parameters(drop_frozen=True)
     turns = last(fine_tune(model, tiny, start, cycle(examples[:2]), at=(3,), seed=0))

@@ -34,7 +34,12 @@ def track(ctx, frames, given, late=None):
 def test_two_objects_together_are_what_each_is_alone(make_context, scene):
     frames, masks = scene(3)
     ctx = make_context(
-        learn_from="frame", min_score=0.05, online=True, online_every=1, online_iterations=1
+        learn_from="frame",
+        average=0.0,
+        min_score=0.05,
+        online=True,
+        online_every=1,
+        online_iterations=1,
     )
     together = track(ctx, frames, masks[0])
     for channel, identity in enumerate((1, 2)):
@@ -43,6 +48,18 @@ def test_two_objects_together_are_what_each_is_alone(make_context, scene):
             assert both.ids == (1, 2) and one.ids == (identity,)
             assert one.scores.max() > 0.05
             assert np.array_equal(both.scores[channel], one.scores[0])
+
+
+def test_steps_are_averaged_where_an_object_is_alone(make_context, scene):
+    frames, masks = scene(2)
+
+    def scores(given, average):
+        ctx = make_context(learn_from="frame", iterations=4, min_score=0.05, average=average)
+        return track(ctx, frames, given)[0].scores
+
+    assert np.array_equal(scores(masks[0], 0.0), scores(masks[0], 0.5))
+    first = {1: masks[0][1]}
+    assert not np.array_equal(scores(first, 0.0), scores(first, 0.5))
 
 
 def test_one_seed_gives_one_answer(make_context, scene):

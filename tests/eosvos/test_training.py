@@ -215,7 +215,8 @@ class SmoothModel(torch.nn.Module):
         return dict(zip(LOSSES, (y - goal).square().mean(0), strict=True))
 
 
-def test_second_order_gradients_are_finite_differences():
+@pytest.mark.parametrize("average", [0.0, 0.6])
+def test_second_order_gradients_are_finite_differences(average):
     torch.manual_seed(0)
     model = SmoothModel().double()
     learned = LearnedOptimiser.create(model, "neuron", 0.05)
@@ -227,12 +228,12 @@ def test_second_order_gradients_are_finite_differences():
     ]
     frame, view, test = zip(images, boxes, strict=True)
     task = Task((frame, view), test)
-    found = solve_task(model, learned, task, 3, second_order=True)
-    first = solve_task(model, learned, task, 3)
+    found = solve_task(model, learned, task, 3, average=average, second_order=True)
+    first = solve_task(model, learned, task, 3, average=average)
     torch.testing.assert_close(found.outer, first.outer)
 
     def outer():
-        return float(solve_task(model, learned, task, 3).outer.sum())
+        return float(solve_task(model, learned, task, 3, average=average).outer.sum())
 
     for tensors, grads in ((learned.state, found.theta), (learned.rates, found.rates)):
         for n in ("layer.weight", "out.bias"):

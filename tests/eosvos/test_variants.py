@@ -70,6 +70,8 @@ def test_options_are_parsed_and_checked():
     assert (settings.iterations, settings.online, settings.online_frames) == (7, True, "recent")
     with pytest.raises(UsageError, match="online_frames"):
         spec.resolve_options({"online_frames": "all"})
+    with pytest.raises(UsageError, match=r"average=1\.5 is no share"):
+        Settings(average=1.5)
     with pytest.raises(UsageError, match="no option 'learning_rate'"):
         spec.resolve_options({"learning_rate": "1"})
 

@@ -117,9 +117,10 @@ def fine_tune(
     *,
     at: Sequence[int],
     seed: int,
+    average: float = 0.0,
     after_step: Callable[[], object] = lambda: None,
 ) -> Iterator[tuple[int, dict[str, Tensor]]]:
-    """Yield the parameters after each number of steps in `at`.
+    """Yield the parameters after each number of steps in `at`, or their mean over the last steps.
 
     Step t draws its RoIs with a generator of its own, from (`seed`, t): the parameters after 10
     steps depend neither on whether 100 were asked for, nor on what runs between two steps.
@@ -131,20 +132,42 @@ def fine_tune(
         batches: what step t learns from.
         at: ascending numbers of steps; 0 is `start` itself.
         seed: of the RoIs that the losses look at.
+        average: share of a number of steps, its last ones, after each of which the parameters count
+            alike, see `uncounted`.
         after_step: called after each step.
 
     Yields:
         (steps, name -> tensor).
     """
     params = dict(start)
+    before_mean = {goal: uncounted(goal, average) for goal in at}
+    means: dict[int, dict[str, Tensor]] = {}
     step = 0
     for goal in at:
         while step < goal:
             grads = _gradients(model, params, batches(step), derive_seed(seed, step))
             params = learned.step(params, grads)
             step += 1
+            for asked, first in before_mean.items():
+                if first < step <= asked:
+                    means[asked] = _joined(means.get(asked, params), params, step - first)
             after_step()
-        yield goal, {name: value.detach() for name, value in params.items()}
+        yield goal, means.pop(goal, {name: value.detach() for name, value in start.items()})
+
+
+def uncounted(steps: int, average: float) -> int:
+    """How many of `steps` go by before parameters count in the mean of the last ones.
+
+    The mean goes over a share `average` of them (0..1), and the last at least. Iterates swing about
+    what they approach, by more the larger the learning rates are; their mean does less (Polyak and
+    Juditsky, "Acceleration of stochastic approximation by averaging", 1992).
+    """
+    return min(steps - 1, round((1 - average) * steps))
+
+
+def _joined(mean: Params, params: Params, count: int) -> dict[str, Tensor]:
+    """The mean of `count` parameters, the last of which are `params`, from that of the others."""
+    return {name: mean[name].detach().lerp(p.detach(), 1 / count) for name, p in params.items()}
 
 
 def _gradients(model: MaskRCNN, params: Params, example: Example, seed: int) -> dict[str, Tensor]:

@@ -168,16 +168,20 @@ class EosvosTracker:
         asked = ctx.snapshots.get("iterations", ())
         return sorted({self.settings.iterations, *(int(n) for n in asked)})
 
+    @property
+    def _alone(self) -> bool:
+        """Whether no other object is known: then steps learn from views, and are averaged."""
+        return len(self.objects) == 1
+
     def _learn(self, frame: Frame, targets: Targets, ctx: Context) -> None:
         """Fine-tune on the objects that `targets` gives away, all to the first number of steps,
         then all to the next, so that the marks tell what each number alone would have taken."""
         runs = {}
         first_boxes, tables = {}, {}
-        alone = len({*self.objects, *targets}) == 1
+        self.objects |= {i: TrackedObject(i, frame.index) for i in targets}
         after_step = _counted(ctx)
         for identity, mask in targets.items():
-            tracked = TrackedObject(identity, frame.index)
-            self.objects[identity] = tracked
+            tracked = self.objects[identity]
             if mask.any():
                 assert self.features is not None
                 given = self.examples.example(self.features.whole(), mask)
@@ -186,7 +190,7 @@ class EosvosTracker:
                 first_boxes[identity] = tuple(given.targets[0]["boxes"][0].tolist())
                 tracked.given = given if self.settings.online else None
                 seed = ctx.seed, _VIEWS, identity, frame.index
-                batches = self.examples.batches(frame, mask, given, seed, alone=alone)
+                batches = self.examples.batches(frame, mask, given, seed, alone=self._alone)
                 runs[identity] = fine_tune(
                     self.model,
                     self.learned,
@@ -194,6 +198,7 @@ class EosvosTracker:
                     batches,
                     at=self._steps(ctx),
                     seed=derive_seed(ctx.seed, _FINE_TUNING, identity, frame.index),
+                    average=self.settings.average if self._alone else 0.0,
                     after_step=after_step,
                 )
         for steps in self._steps(ctx):
@@ -392,6 +397,7 @@ class EosvosTracker:
             cycle(examples, self.settings.batch),
             at=(self.settings.online_iterations,),
             seed=derive_seed(seed, _ONLINE, tracked.identity, frame.index),
+            average=self.settings.average if self._alone else 0.0,
             after_step=after_step,
         )
 

@@ -26,6 +26,11 @@ class Settings:
         "turn (of an object that is alone), or `batch` new transformed copies each",
         ("frame", "views", "copies"),
     )
+    average: float = _option(
+        0.4,
+        "share of the steps, the last ones, whose parameters are averaged (of an object that is "
+        "alone); 0: the last step's",
+    )
     batch: int = _option(1, "images that a step learns from at once, of copies or online")
     online: bool = _option(False, "adapt online to the tracker's own predictions")
     online_every: int = _option(5, "frames between two online adaptations")
@@ -88,6 +93,8 @@ class Settings:
             value = getattr(self, f.name)
             if isinstance(value, int | float) and value < 0:
                 raise UsageError(f"option {f.name}={value} is negative", f.metadata["help"])
+        if self.average > 1:
+            raise UsageError(f"option average={self.average} is no share", "It goes from 0 to 1.")
 
     @classmethod
     def options(cls) -> tuple[Option, ...]:
@@ -119,6 +126,7 @@ ALONE: dict[str, OptionValue] = {
 #: The paper's method on one frame: no look at the last box, the mask as the network gives it.
 PLAIN: dict[str, OptionValue] = {
     "learn_from": "frame",
+    "average": 0.0,
     "box_propagation": False,
     "continuity": 0.0,
     **ALONE,
@@ -131,6 +139,7 @@ PAPER: dict[str, OptionValue] = {
     "weights": "eosvos-paper",
     **ALONE,
     "conventions": "paper",
+    "average": 0.0,
     "batch": 3,
     "online_frames": "lagged",
     "propagated_boxes": 500,

@@ -63,6 +63,7 @@ def crossval(
     parent_steps: int,
     meta_steps: int,
     trainings: int,
+    rate_scale: float,
     outline_steps: int,
     trackers: tuple[str, ...],
     options: tuple[str, ...],
@@ -100,6 +101,7 @@ def crossval(
             parent_steps=parent_steps,
             meta_steps=meta_steps,
             trainings=trainings,
+            rate_scale=rate_scale,
             outline_steps=outline_steps,
         )
         if train
@@ -130,6 +132,7 @@ def train(
     parent_steps: int,
     meta_steps: int,
     trainings: int,
+    rate_scale: float,
 ) -> None:
     """Train on photos and all videos as `crossval` trains a fold: the weights to ship.
 
@@ -138,7 +141,12 @@ def train(
     """
     from vosbench_eosvos.training.crossval import FoldSettings, train_without
 
-    settings = FoldSettings(parent_steps=parent_steps, meta_steps=meta_steps, trainings=trainings)
+    settings = FoldSettings(
+        parent_steps=parent_steps,
+        meta_steps=meta_steps,
+        trainings=trainings,
+        rate_scale=rate_scale,
+    )
     path = train_without((), folders, parent, out, settings, rates=rates, bf16=bf16, device=device)
     click.echo(f"wrote {path}")
 

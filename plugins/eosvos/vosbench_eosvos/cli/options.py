@@ -129,6 +129,13 @@ def recipe_options(command: Callable[..., Any]) -> Callable[..., Any]:
             type=click.IntRange(min=1),
             help="How often it is meta-trained, with other draws; the mean is taken.",
         ),
+        click.option(
+            "--rate-scale",
+            default=1.0,
+            show_default=True,
+            type=click.FloatRange(0, min_open=True),
+            help="What the learning rates are multiplied by at the end.",
+        ),
     )
 
 

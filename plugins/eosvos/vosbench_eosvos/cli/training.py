@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +19,7 @@ from vosbench_eosvos.cli.options import (
     training_options,
     validation_options,
 )
+from vosbench_eosvos.variants import Settings
 
 if TYPE_CHECKING:
     from vosbench_eosvos.training.runs import DataFolders
@@ -139,6 +141,13 @@ def pretrain(
     show_default=True,
     help="Fine-tuning steps of a task; of several (1,3,5) each task draws one.",
 )
+@click.option(
+    "--inner-average",
+    default=Settings.average,
+    show_default=True,
+    type=click.FloatRange(0, 1),
+    help="Share of these, the last ones, whose parameters are averaged, as trackers do.",
+)
 @click.option("--rate", default=1.5e-4, show_default=True, help="Meta learning rate of theta0.")
 @click.option(
     "--lr-of-rates", default=0.08, show_default=True, help="Of lambda, in units of its first value."
@@ -175,6 +184,7 @@ def metatrain(
     steps: int,
     tasks: int,
     inner_steps: str,
+    inner_average: float,
     rate: float,
     lr_of_rates: float,
     second_order: bool,
@@ -197,13 +207,14 @@ def metatrain(
             tasks=tasks,
             tasks_from=TaskSettings(videos=videos, distractor=distractor, imagined=imagined),
             inner_steps=parse_steps(inner_steps, "--inner-steps"),
+            inner_average=inner_average,
             rate=rate,
             lr_of_rates=lr_of_rates,
             second_order=second_order,
             validate_every=validate_every,
             seed=seed,
         ),
-        validation,
+        replace(validation, average=inner_average),
         parent=parent,
         level=level,  # type: ignore[arg-type]
         rate=start_rate,

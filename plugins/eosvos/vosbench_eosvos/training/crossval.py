@@ -65,12 +65,14 @@ class FoldSettings:
         meta_steps: of meta-training; every task draws one of `inner_steps`, and the rates all
             start at `start_rate` where no others are given.
         trainings: how often it is meta-trained, with other draws.
+        rate_scale: what the learning rates are multiplied by at the end.
         outline_steps: of the network for outlines.
     """
 
     parent_steps: int = 400
     meta_steps: int = 160
     trainings: int = 2
+    rate_scale: float = 1.0
     inner_steps: tuple[int, ...] = (3, 5, 8)
     start_rate: float = 3e-3
     outline_steps: int = 1000
@@ -148,7 +150,9 @@ def train_without(
         MetaTraining(deepcopy(learned), corpus, meta, run, bf16=bf16, device=place).run()
         runs.append(run / "last.safetensors")
     mean, weights = average(runs), home / WEIGHTS
-    mean.provenance["held out"] = list(held_out)
+    for rate in mean.rates.values():
+        rate.mul_(settings.rate_scale)
+    mean.provenance |= {"held out": list(held_out), "rate scale": settings.rate_scale}
     # Left as they are where they are these: what was recorded with them stays newer.
     if not (weights.is_file() and LearnedOptimiser.load(weights).provenance == mean.provenance):
         mean.save(weights, half=True)

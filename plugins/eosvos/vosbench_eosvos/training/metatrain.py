@@ -18,11 +18,12 @@ import torch
 from torch import Tensor
 from torch.func import functional_call
 
-from vosbench_eosvos.finetune import device_of
+from vosbench_eosvos.finetune import device_of, uncounted
 from vosbench_eosvos.learned import LearnedOptimiser, outer_gradients
 from vosbench_eosvos.model import MaskRCNN
 from vosbench_eosvos.training.pretrain import LOSSES
 from vosbench_eosvos.training.tasks import Task, TaskSampler, TaskSettings
+from vosbench_eosvos.variants import Settings
 from vosbench_learning import distributed
 from vosbench_learning.checkpoint import load_checkpoint, plain, save_checkpoint
 from vosbench_learning.corpus import Corpus
@@ -42,6 +43,8 @@ class MetaSettings:
         steps: meta steps. tasks: tasks a step.
         inner_steps: SGD steps of the inner optimisation; each task draws one of these numbers. The
             paper's T is 5; several make weights that are good after few steps and after many.
+        inner_average: what is tested is the mean of the parameters after this share of the inner
+            steps, the last ones, as trackers take it.
         rate: RAdam's learning rate for theta0. lr_of_rates: for lambda, in units of the initial
             learning rate; 0 keeps lambda fixed (the per-dataset fine-tuning of theta0).
         memory: RAdam's beta2. Its rectification holds steps back over the first 2 / (1 - memory)
@@ -61,6 +64,7 @@ class MetaSettings:
     steps: int = 400
     tasks: int = 4
     inner_steps: tuple[int, ...] = (5,)
+    inner_average: float = Settings.average
     rate: float = 1.5e-4
     lr_of_rates: float = 0.08
     memory: float = 0.99
@@ -98,12 +102,17 @@ def solve_task(
     task: Task,
     steps: int,
     *,
+    average: float = 0.0,
     second_order: bool = False,
 ) -> TaskResult:
-    """Inner optimisation and outer gradient of one task. Draws RoIs from torch's generator."""
+    """Inner optimisation and outer gradient of one task. Draws RoIs from torch's generator.
+
+    What is tested is the mean of the parameters after the last steps, a share `average` of them.
+    """
     if second_order:
-        return _solve_second_order(model, learned, task, steps)
-    params = learned.initial_parameters()
+        return _solve_second_order(model, learned, task, steps, average)
+    start = params = learned.initial_parameters()
+    counted = steps - uncounted(steps, average)
     depth = model.frozen_depth(params)
     with torch.no_grad():
         train = [(model(image, stop=depth), target) for image, target in task.train]
@@ -113,10 +122,11 @@ def solve_task(
         features, target = train[task.turn(step)]
         loss = _sum(functional_call(model, params, (features, [target])))
         grads = _gradients(loss, params)
-        for n, g in grads.items():
-            total[n] += g
+        for n, g in grads.items():  # by how many of the counted iterates hold it
+            total[n] += g * min(1, (steps - step) / counted)
         params = learned.step(params, grads)
         trace.append(loss.detach())
+    params = learned.step(start, total)
     losses = functional_call(model, params, (task.test[0], [task.test[1]]))
     outer = _gradients(_sum(losses), params)
     theta, rates = outer_gradients(learned, total, outer)
@@ -125,7 +135,7 @@ def solve_task(
 
 
 def _solve_second_order(
-    model: MaskRCNN, learned: LearnedOptimiser, task: Task, steps: int
+    model: MaskRCNN, learned: LearnedOptimiser, task: Task, steps: int, average: float
 ) -> TaskResult:
     start = learned.initial_parameters()
     held = {n: r.detach().clone().requires_grad_() for n, r in learned.rates.items()}
@@ -133,6 +143,7 @@ def _solve_second_order(
         learned.config, learned.level, learned.state, held, {}, learned.learning
     )
     params: dict[str, Tensor] = dict(start)
+    iterates = [params]
     trace = [torch.zeros((), device=device_of(model))]
     for step in range(steps):
         image, target = task.train[task.turn(step)]
@@ -147,7 +158,10 @@ def _solve_second_order(
         params = {
             n: p - through.rate(n) * g for (n, p), g in zip(params.items(), grads, strict=True)
         }
+        iterates.append(params)
         trace.append(loss.detach())
+    last = iterates[uncounted(steps, average) + 1 :] if steps else iterates
+    params = {n: torch.stack([p[n] for p in last]).mean(0) for n in start}
     losses = functional_call(model, params, (task.test[0], [task.test[1]]))
     found = _gradients(_sum(losses), {**start, **{f"rate {n}": r for n, r in held.items()}})
     parts = torch.stack([losses[k].detach() for k in LOSSES])
@@ -195,7 +209,7 @@ def search_rate(
             torch.manual_seed(seed)
             trial = LearnedOptimiser.create(model, "global", rate)
             trial.state = learned.state
-            result = solve_task(model, trial, task, steps)
+            result = solve_task(model, trial, task, steps, average=settings.inner_average)
             sums[i] += result.outer.sum() / tasks
     distributed.all_reduce_sum([sums])
     return {
@@ -330,6 +344,7 @@ class MetaTraining:
                 self.learned,
                 task,
                 steps,
+                average=self.settings.inner_average,
                 second_order=self.settings.second_order,
             )
             norm = torch.cat([g.reshape(-1) for g in result.theta.values()]).norm()

@@ -18,6 +18,7 @@ from vosbench_eosvos.detect import choose, paste_all
 from vosbench_eosvos.finetune import cycle, device_of, fine_tune, make_example, to_tensor
 from vosbench_eosvos.learned import LearnedOptimiser
 from vosbench_eosvos.model import MaskRCNN
+from vosbench_eosvos.variants import Settings
 from vosbench_learning import distributed
 from vosbench_learning.corpus import Corpus
 
@@ -28,11 +29,13 @@ class ValidationSettings:
     stride: every so many frames are predicted.
     iterations: numbers of fine-tuning steps on the first frame that are scored; the last one
         selects.
+    average: as the trackers' option of that name.
     min_score: detections below it count as an empty mask.
     """
 
     stride: int = 8
     iterations: tuple[int, ...] = (1, 10)
+    average: float = Settings.average
     min_score: float = 0.3
 
 
@@ -64,7 +67,15 @@ class FineTuneValidation:
             image, labels = self._corpus[frames[0]]
             start = learned.initial_parameters(drop_frozen=True)
             example = make_example(model, image, labels > 0, model.frozen_depth(start))
-            runs = fine_tune(model, learned, start, cycle([example]), at=at, seed=0)
+            runs = fine_tune(
+                model,
+                learned,
+                start,
+                cycle([example]),
+                at=at,
+                seed=0,
+                average=self._settings.average,
+            )
             for column, (_, params) in enumerate(runs):
                 later = frames[:: self._settings.stride][1:]
                 scores = [self._score(model, learned, params, i) for i in later]
