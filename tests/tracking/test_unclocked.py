@@ -90,7 +90,7 @@ class WorksOnAll(Works):
 
 
 def test_reading_all_frames_costs_no_speed(tmp_path, monkeypatch) -> None:
-    """In processor time, which other programs do not change; in turns, medians."""
+    """In processor time, which other programs change little; in turns, the quickest of each."""
     monkeypatch.setattr(time, "perf_counter", time.thread_time)
     sequence = moving_discs("discs", (96, 128), 8)
     files = [tmp_path / f"{index}.png" for index in range(len(sequence))]
@@ -104,11 +104,11 @@ def test_reading_all_frames_costs_no_speed(tmp_path, monkeypatch) -> None:
 
     clip = Clip("discs", Decoded(sequence), sequence.clip().given)
     seconds: dict[type, list[float]] = {Works: [], WorksOnAll: []}
-    for _ in range(5):
+    for _ in range(8):
         for kind, taken in seconds.items():
             whole = Capabilities(access="video" if kind is WorksOnAll else "streaming")
             spec = TrackerSpec(name="works", factory=kind, summary="Works.", capabilities=whole)
             ctx = make_context(spec, tmp_path)
             taken.append(Session(kind(), whole).run(clip, ctx, lambda *_: None).total)
-    ratio = np.median(seconds[Works]) / np.median(seconds[WorksOnAll])
+    ratio = min(seconds[Works]) / min(seconds[WorksOnAll])
     assert 0.9 < ratio < 1.1
