@@ -160,7 +160,7 @@ def _solve_second_order(
         }
         iterates.append(params)
         trace.append(loss.detach())
-    last = iterates[uncounted(steps, average) + 1 :] if steps else iterates
+    last = iterates[uncounted(steps, average) + 1 :]
     params = {n: torch.stack([p[n] for p in last]).mean(0) for n in start}
     losses = functional_call(model, params, (task.test[0], [task.test[1]]))
     found = _gradients(_sum(losses), {**start, **{f"rate {n}": r for n, r in held.items()}})
